@@ -23,7 +23,7 @@ demo: $(VENV)/.core $(VENV)/.flights ## Take a model from nothing to live, watch
 	@$(BIN)/shipworthy demo $(if $(KEEP),--keep)
 
 test: components lint ## Check the style, the types, the layers, and run every test (ARGS="-k words" for some)
-	@$(BIN)/python .ci/tests.py $(ARGS)
+	@$(BIN)/pytest $(ARGS)
 
 lint: $(VENV)/.dev ## Check style (ruff), types (mypy --strict) and layers (import-linter), changing nothing
 	@$(BIN)/ruff check .
