@@ -1,0 +1,1 @@
+"""Alerts: telling somebody. Delivery to the log and to webhooks, retried and recorded."""

@@ -1,0 +1,183 @@
+"""The contract as frozen records: what a model promises, to whom, and how it is held to it.
+
+Reading (`contract.reading`) turns a `shipworthy.toml` into a `Contract` or raises `ContractError` with every mistake.
+Durations are kept as nanoseconds, rates as requests a second, latencies as milliseconds.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from shipworthy import digest
+
+FeatureType = Literal["float", "integer", "boolean", "category", "timestamp"]
+OnViolation = Literal["refuse", "flag", "default"]
+Task = Literal["classification", "regression"]
+Metric = Literal["auc", "log_loss", "brier", "accuracy", "f1", "mae", "rmse", "r2"]
+Rung = Literal["bit-identical", "canonical-identical", "prediction-identical", "within-tolerance"]
+Enforcement = Literal["observe", "warn", "block"]
+SourceKind = Literal["delta", "file", "dvc", "sql"]
+Value = float | int | bool | str
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of the contract's records: frozen, by keyword, no unknown keys."""
+
+
+class Feature(Record):
+    """One input of the model, the same for training data and requests."""
+
+    name: str
+    type: FeatureType
+    nullable: bool = False
+    min: float | None = None  # inclusive; for float and integer
+    max: float | None = None  # inclusive
+    values: tuple[str, ...] | None = None  # category: the values known; None = those seen in training
+    unknown: Literal["allow", "refuse"] = "allow"  # category: a value outside `values`
+    unit: str = ""
+    description: str = ""
+    on_violation: OnViolation = "refuse"
+    default: Value | None = None  # what a violating or absent value becomes, with on_violation = "default"
+
+
+class Model(Record):
+    """[model]: what is trained, and how."""
+
+    name: str  # letters, digits, dashes
+    task: Task
+    train: str  # "module:function", relative to the contract's folder
+    environment: str = "requirements.lock"  # hash-pinned requirements, relative to the contract's folder
+    seed: int = 0
+    version: int = 1  # the interface's major version: raised when callers would break
+    threads: int = 1  # threads that training may use
+
+
+class Purpose(Record):
+    """[purpose]: why the model exists."""
+
+    decision: str
+    owner: str
+    baseline: str = "prior"  # "prior", "last value", or the name of a feature
+
+
+class DataSource(Record):
+    """[data.NAME]: one argument of `train`."""
+
+    name: str
+    kind: SourceKind
+    location: str  # path or URL, relative to the contract's folder
+    version: int | None = None  # delta: pinned version; None = newest at training
+    target: str | None = None  # the label's column; exactly one source has it
+    time: str | None = None  # column that history and holdout are cut by
+    keep: bool = False  # copy pinned data, so that a rebuild never depends on the source's retention
+
+
+class Labels(Record):
+    """[labels]: how the truth comes back."""
+
+    kind: SourceKind
+    location: str
+    key: str  # column that holds the prediction id or the caller's own id
+    target: str
+    time: str | None = None  # when the truth became known
+
+
+class Serving(Record):
+    """[serving]: the promise to callers."""
+
+    p99_ms: float = 10.0
+    rate: float = 100.0  # requests a second, Poisson
+    durability: Literal["process", "disk"] = "process"
+    workers: int = 1
+    max_rows: int = 10_000  # rows a request
+    host: str = "127.0.0.1"
+    port: int = 8080
+    event_time: str | None = None  # a timestamp feature; None = arrival
+
+
+class Recording(Record):
+    """[recording]: how predictions reach the Delta table."""
+
+    commit_every: int = 60_000_000_000  # ns between commits at most
+    commit_bytes: int = 64 * 2**20
+
+
+class Scoring(Record):
+    """[scoring]: nightly batch."""
+
+    schedule: str | None = None  # cron
+    deadline: int | None = None  # ns
+
+
+class Monitoring(Record):
+    """[monitoring]: when the world counts as moved."""
+
+    drift: float = 0.05  # total variation: share of rows that may move before it is drift
+    false_alarms: float = 1.0  # a year, for the model as a whole
+    window: int = 86_400_000_000_000  # ns
+    lateness: int = 21_600_000_000_000  # ns a row may come after newer ones
+    webhook: str | None = None
+    performance: float | None = None  # alarm when the live metric is worse than at the gate by more than this
+
+
+class Retraining(Record):
+    """[retraining]: when and from what a refresh is made."""
+
+    on: tuple[Literal["drift", "performance", "schedule"], ...] = ("drift",)
+    history: int | None = None  # ns of data before the holdout; None = all
+    holdout: int | None = None  # ns of newest labelled rows; None = the newest fifth of rows
+    wait: int = 0  # ns of event time to rest after any refresh, held ones included
+    schedule: int | None = None  # ns between scheduled refreshes
+
+
+class RebuildRule(Record):
+    """[gate] rebuild."""
+
+    rung: Rung = "prediction-identical"
+    when: Literal["release", "off"] = "release"
+
+
+class Gate(Record):
+    """[gate]: what a release needs."""
+
+    enforcement: Enforcement = "block"
+    rebuild: RebuildRule = RebuildRule()
+    metric: Metric = "auc"
+    minimum: float | None = None  # for mae, rmse, log_loss and brier: the maximum
+    margin: float = 0.0  # how much worse than the live release is still let through
+    tolerance: float = 1e-5  # largest difference of an answer that still counts as equal, on probes
+    confidence: float = 0.99  # of the SLA's verdict
+
+
+class Contract(Record):
+    """A whole `shipworthy.toml`."""
+
+    model: Model
+    purpose: Purpose
+    features: tuple[Feature, ...]
+    parameters: dict[str, Value] = {}
+    data: tuple[DataSource, ...] = ()
+    labels: Labels | None = None
+    serving: Serving = Serving()
+    recording: Recording = Recording()
+    scoring: Scoring = Scoring()
+    monitoring: Monitoring = Monitoring()
+    retraining: Retraining = Retraining()
+    gate: Gate = Gate()
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.model.name
+
+    @property
+    def digest(self) -> str:
+        """Identity of what is promised."""
+        return digest.of_value(self)
+
+    @property
+    def target_source(self) -> DataSource | None:
+        """The data source that holds the label; None in a contract that only rehearses."""
+        return next((source for source in self.data if source.target), None)

@@ -1,0 +1,118 @@
+"""The record of a run and of its rebuild: all that is needed to make the model again, and to say whether it is the same.
+
+Stored in the ledger as kinds "run" and "rebuild"; every format carries its version.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from shipworthy.contract.records import Contract, Rung, SourceKind, Value
+from shipworthy.store.objects import File
+
+ReachedRung = Rung | Literal["different"]
+
+
+class Cut(msgspec.Struct, frozen=True):
+    """Where data was cut by time, in ns since 1970, UTC: history is [start, split), holdout is [split, end)."""
+
+    column: str | None  # None: cut by row order, the newest fifth held out
+    start: int | None
+    split: int | None
+    end: int | None
+    history_rows: int
+    holdout_rows: int
+    unlabelled_rows: int  # dropped
+
+
+class DataPin(msgspec.Struct, frozen=True):
+    """One data source as it was read."""
+
+    name: str  # the argument of `train`
+    kind: SourceKind
+    location: str  # as the contract names it
+    version: int | None  # of the Delta table
+    table: str | None  # the Delta table's own id
+    digest: str  # of the bytes: files, and the version's log entry
+    content_digest: str  # of the rows; does not depend on their order
+    rows: int
+    columns: dict[str, str]  # name -> Arrow type
+    snapshot: tuple[File, ...]  # kept copy in the object store; empty where the pinned version is the record
+    cut: Cut | None  # of the source that holds the target
+
+
+class CodeSnapshot(msgspec.Struct, frozen=True):
+    """The project's files that are not ignored, as they were."""
+
+    files: tuple[File, ...]
+    digest: str  # store.objects.tree_digest of files
+    commit: str | None  # provenance only
+    dirty: bool | None
+    branch: str | None = None
+
+
+class Environment(msgspec.Struct, frozen=True):
+    """Where the training ran."""
+
+    lock: str  # digest of the lock file, kept as an object
+    python: str  # "3.11.7"
+    implementation: str
+    platform: str
+    processor: str
+    cores: int
+    blas: tuple[str, ...]  # e.g. "openblas 0.3.29 Haswell, 1 thread"
+    threads: int
+    distributions: dict[str, str]  # installed: name -> version
+    variables: dict[str, str]  # those that shipworthy fixed: PYTHONHASHSEED, TZ, LC_ALL, OMP_NUM_THREADS, …
+
+
+class Run(msgspec.Struct, frozen=True):
+    """One training: made from what, into what. Never edited afterwards."""
+
+    version: int  # of this format: 1
+    model: str
+    contract: Contract
+    code: CodeSnapshot
+    data: tuple[DataPin, ...]
+    environment: Environment
+    parameters: dict[str, Value]
+    seed: int
+    rehearsal: str | None  # id of the newest passed rehearsal before it
+    metrics: dict[str, float]  # that the function returned or logged
+    files: tuple[File, ...]  # the bundle (models.bundle says what is in it)
+    model_digest: str  # of the model file's bytes
+    canonical_digest: str | None  # of trees, coefficients, parameters; None where the family has no canonical form
+    prediction_digest: str  # of the answers on the frozen probes, bit by bit
+    seconds: float  # inside `train`
+    started: int
+    finished: int
+
+
+class Rebuild(msgspec.Struct, frozen=True):
+    """A run made again from its record alone, and how alike the two are."""
+
+    version: int
+    run: str  # id
+    rung: ReachedRung  # reached
+    wanted: Rung
+    largest_difference: float | None  # of any answer on the probes
+    differences: tuple[str, ...]  # what was seen to differ, in plain words
+    seconds: float
+    started: int
+    environment: Environment | None
+
+
+RUNGS: tuple[ReachedRung, ...] = (
+    "bit-identical",
+    "canonical-identical",
+    "prediction-identical",
+    "within-tolerance",
+    "different",
+)
+
+
+def reaches(reached: ReachedRung, wanted: ReachedRung) -> bool:
+    """Whether a rung is at least as high as the one asked for."""
+    return RUNGS.index(reached) <= RUNGS.index(wanted)

@@ -1,0 +1,78 @@
+"""Rows and answers as every runtime takes and gives them, and the description of a bundle.
+
+A bundle is a folder:
+
+    bundle.json         BundleDescription
+    model.pkl           the library's own object; opened only inside the user's environment
+    probes.parquet      frozen probe rows: one column a feature, in the contract's order
+    probe_answers.npy   float64 (n, k): probabilities (classification) or (n, 1) predictions (regression)
+    holdout.parquet     features, target and time of the labelled rows held out
+    holdout_answers.npy float64 (n, k) on them
+    reference.json      counts.reference.Reference: what monitoring compares with
+    runtimes/<name>/…   converted models
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from shipworthy.contract.records import Feature, Task
+
+RuntimeName = Literal["onnx", "lightgbm", "python", "stand-in"]
+
+# One array a feature, in the contract's order, all of n rows:
+#   float                float64, NaN where null
+#   integer, boolean     int64 / bool; float64 with NaN where the feature is nullable
+#   category             object (str), None where null
+#   timestamp            int64, ns since 1970 UTC; -2**63 where null
+Columns = list[NDArray[np.generic]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a model said to n rows."""
+
+    values: NDArray[np.float64]  # (n, k) probabilities in the order of `classes`; (n, 1) predictions of a regression
+
+
+class Runtime(Protocol):
+    """One way of computing a model's answers. Not safe for several threads at once unless it says so."""
+
+    name: RuntimeName
+
+    def predict(self, columns: Columns) -> Answers:
+        """Answers to n rows, n >= 1."""
+        ...
+
+
+class RuntimeVerdict(msgspec.Struct, frozen=True):
+    """How a converted model compares with the library's own call."""
+
+    name: RuntimeName
+    file: str  # relative to the bundle; "" for the library's own call
+    equal: bool
+    probes: int  # rows compared
+    largest_difference: float | None  # None: it could not be run at all
+    microseconds_one: float | None  # median of one row
+    microseconds_batch: float | None  # median of a row in a batch of 1,000
+    reason: str  # why it is not equal or could not be made; "" otherwise
+
+
+class BundleDescription(msgspec.Struct, frozen=True):
+    """bundle.json."""
+
+    version: int  # of this format: 1
+    model: str
+    task: Task
+    features: tuple[Feature, ...]  # with `values` of categories as seen in training
+    classes: tuple[str | int | float | bool, ...]  # () for regression
+    target: str
+    family: str  # e.g. "sklearn.pipeline.Pipeline"
+    runtimes: tuple[RuntimeVerdict, ...]
+    online: RuntimeName
+    batch: RuntimeName

@@ -1,0 +1,92 @@
+"""Verdicts, rehearsals, waivers, releases and alias changes as they stand in the ledger."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from shipworthy.store.objects import File
+
+Outcome = Literal["passed", "blocked", "undecided", "waived"]
+Alias = Literal["live", "previous", "canary", "shadow"]
+
+
+class LatencyVerdict(msgspec.Struct, frozen=True):
+    """What was measured of a server in open loop, and what follows with how much confidence."""
+
+    outcome: Outcome
+    reason: str  # one sentence with the figures
+    rate: float  # requests a second offered, Poisson
+    requests: int
+    late: int  # over p99_ms, errors included
+    errors: int
+    p50_ms: float
+    p99_ms: float
+    p999_ms: float
+    limit_ms: float
+    confidence: float
+    generator_late_ms: float  # p99 of the load generator's own lateness
+    throttled_ms: float  # CPU time withheld by the control group meanwhile
+    foreign_load: float  # cores that other processes used meanwhile
+
+
+class Rehearsal(msgspec.Struct, frozen=True):
+    """Ledger kind "rehearsal": the serving stack measured before a model exists."""
+
+    version: int
+    contract: str  # digest
+    serving: str  # digest of [features] and [serving]: a rehearsal stays good while these do
+    platform_ms: float  # p99 with a model that costs nothing
+    highest_rate: float  # requests a second that keep the SLA, with a model that costs nothing
+    budget_ms: float  # what a model call may cost at the declared rate
+    verdict: LatencyVerdict
+    seconds: float
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """Ledger kind "verdict", subject the run: one check of the gate."""
+
+    check: str  # data, quality, rebuild, latency, runtime, rehearsal, reference, …
+    outcome: Outcome
+    reason: str  # one sentence with the figure
+    figures: dict[str, float | str | None] = {}
+    evidence: tuple[str, ...] = ()  # ids of records it rests on
+
+
+class Waiver(msgspec.Struct, frozen=True):
+    """Ledger kind "waiver": a person lets a check pass for a time. Signed."""
+
+    check: str
+    until: int  # ns since 1970, UTC
+    because: str
+    by: str
+    envelope: str  # DSSE, JSON
+
+
+class Release(msgspec.Struct, frozen=True):
+    """Ledger kind "release", key the number: what may answer real traffic."""
+
+    version: int  # of this format: 1
+    model: str
+    number: int
+    run: str  # id
+    rebuild: str | None  # id; None: unproven
+    proven: bool
+    contract: str  # digest
+    reference: str  # digest of reference.json
+    verdicts: tuple[Verdict, ...]
+    files: tuple[File, ...]  # everything a server needs, manifest and envelope included
+    statement: str  # object digest of the DSSE envelope
+    key: str  # id of the key that signed
+    at: int
+
+
+class AliasChange(msgspec.Struct, frozen=True):
+    """Ledger kind "alias", key "<alias>:<n>": who is it from now on."""
+
+    alias: Alias
+    release: int | None
+    before: int | None
+    because: str  # "released", "rolled back", …
+    by: str
