@@ -26,7 +26,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Base of the contract's records: frozen, by keyword, no unknown keys."""
 
 
-class Feature(Record):
+class Feature(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One input of the model, the same for training data and requests."""
 
     name: str
@@ -42,7 +42,7 @@ class Feature(Record):
     default: Value | None = None  # what a violating or absent value becomes, with on_violation = "default"
 
 
-class Model(Record):
+class Model(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[model]: what is trained, and how."""
 
     name: str  # letters, digits, dashes
@@ -54,7 +54,7 @@ class Model(Record):
     threads: int = 1  # threads that training may use
 
 
-class Purpose(Record):
+class Purpose(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[purpose]: why the model exists."""
 
     decision: str
@@ -62,7 +62,7 @@ class Purpose(Record):
     baseline: str = "prior"  # "prior", "last value", or the name of a feature
 
 
-class DataSource(Record):
+class DataSource(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[data.NAME]: one argument of `train`."""
 
     name: str
@@ -74,7 +74,7 @@ class DataSource(Record):
     keep: bool = False  # copy pinned data, so that a rebuild never depends on the source's retention
 
 
-class Labels(Record):
+class Labels(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[labels]: how the truth comes back."""
 
     kind: SourceKind
@@ -84,7 +84,7 @@ class Labels(Record):
     time: str | None = None  # when the truth became known
 
 
-class Serving(Record):
+class Serving(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[serving]: the promise to callers."""
 
     p99_ms: float = 10.0
@@ -97,21 +97,21 @@ class Serving(Record):
     event_time: str | None = None  # a timestamp feature; None = arrival
 
 
-class Recording(Record):
+class Recording(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[recording]: how predictions reach the Delta table."""
 
     commit_every: int = 60_000_000_000  # ns between commits at most
     commit_bytes: int = 64 * 2**20
 
 
-class Scoring(Record):
+class Scoring(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[scoring]: nightly batch."""
 
     schedule: str | None = None  # cron
     deadline: int | None = None  # ns
 
 
-class Monitoring(Record):
+class Monitoring(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[monitoring]: when the world counts as moved."""
 
     drift: float = 0.05  # total variation: share of rows that may move before it is drift
@@ -122,7 +122,7 @@ class Monitoring(Record):
     performance: float | None = None  # alarm when the live metric is worse than at the gate by more than this
 
 
-class Retraining(Record):
+class Retraining(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[retraining]: when and from what a refresh is made."""
 
     on: tuple[Literal["drift", "performance", "schedule"], ...] = ("drift",)
@@ -132,14 +132,14 @@ class Retraining(Record):
     schedule: int | None = None  # ns between scheduled refreshes
 
 
-class RebuildRule(Record):
+class RebuildRule(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[gate] rebuild."""
 
     rung: Rung = "prediction-identical"
     when: Literal["release", "off"] = "release"
 
 
-class Gate(Record):
+class Gate(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[gate]: what a release needs."""
 
     enforcement: Enforcement = "block"
@@ -151,7 +151,7 @@ class Gate(Record):
     confidence: float = 0.99  # of the SLA's verdict
 
 
-class Contract(Record):
+class Contract(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A whole `shipworthy.toml`."""
 
     model: Model

@@ -1,4 +1,4 @@
-"""The record of a run and of its rebuild: all that is needed to make the model again, and to say whether it is the same.
+"""The record of a run and of its rebuild: what is needed to make the model again, and to say if it is the same.
 
 Stored in the ledger as kinds "run" and "rebuild"; every format carries its version.
 """
