@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select
+from sqlalchemy import Connection, Select, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from shipworthy import clock, digest
-from shipworthy.errors import InUse, Tampered
+from shipworthy.errors import InUse, NotFound, Tampered
+from shipworthy.store.database import open_engine, reading, require_schema, writing
 from shipworthy.store.tables import entries
 
 T = TypeVar("T")
@@ -37,17 +37,28 @@ class Entry:
 
 
 class Ledger:
-    """Append-only records and exact counters on one database. Safe for several processes and threads."""
+    """Append-only records and exact counters on one database. Safe for several processes and threads.
+
+    Opening it raises NotFound where `store.preparation.prepare` has not made it, WrongUse where its schema is older
+    or newer than this code.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.engine = _engine(url)
+        self.engine = open_engine(url)
+        try:
+            require_schema(self.engine)
+        except BaseException:
+            self.engine.dispose()
+            raise
 
-    @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """One transaction: all of it is kept, or nothing."""
-        with self.engine.begin() as connection:
-            yield connection
+    def transaction(self) -> AbstractContextManager[Connection]:
+        """One transaction: all of it is kept, or nothing. Writers wait for each other."""
+        return writing(self.engine)
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """One consistent view for reading, which waits for no writer and holds none up."""
+        return reading(self.engine)
 
     def append(
         self,
@@ -60,7 +71,10 @@ class Ledger:
         at: int | None = None,
         connection: Connection | None = None,
     ) -> Entry:
-        """Add a record (a msgspec struct or builtins). With a `key` that is taken: InUse, naming the entry."""
+        """Add a record (a msgspec struct or builtins). With a `key` that is taken: InUse, naming the entry.
+
+        Without a key, the very same record with the very same `at` is one record, however often it is added.
+        """
         entry = _entry(kind, model, record, subject, key, clock.now() if at is None else at)
         try:
             if connection is not None:
@@ -70,6 +84,8 @@ class Ledger:
                 with self.transaction() as own:
                     own.execute(insert(entries).values(_row(entry)))
         except IntegrityError as error:
+            if key is None:
+                return entry  # its id, the only thing unique about it, stands for its content
             raise InUse(f"{kind} {key!r} of {model} is already recorded; records are never overwritten") from error
         return entry
 
@@ -105,8 +121,7 @@ class Ledger:
             query = query.where(entries.c.id.startswith(prefix, autoescape=True))
         if limit is not None:
             query = query.limit(limit)
-        with self.engine.connect() as connection:
-            return [_verified(row) for row in connection.execute(query).mappings()]
+        return self._select(query)
 
     def newest(self, kind: str, model: str, *, subject: str | None = None) -> Entry | None:
         """The newest record of a kind, or None."""
@@ -116,41 +131,53 @@ class Ledger:
     def by_key(self, kind: str, model: str, key: str) -> Entry | None:
         """The record with a key, or None."""
         query = select(entries).where(entries.c.kind == kind, entries.c.model == model, entries.c.key == key)
-        with self.engine.connect() as connection:
-            row = connection.execute(query).mappings().first()
-        return _verified(row) if row is not None else None
+        found = self._select(query)
+        return found[0] if found else None
+
+    def get(self, id_: str) -> Entry:
+        """The record with an id, whole. NotFound."""
+        found = self._select(select(entries).where(entries.c.id == id_))
+        if not found:
+            raise NotFound(f"there is no record {id_} in the ledger")
+        return found[0]
+
+    def matching(self, beginning: str, *, limit: int = 10) -> list[Entry]:
+        """Records whose id, with or without its kind, begins so: "run-3f" and "3f". Newest first."""
+        query = select(entries).where(
+            or_(
+                entries.c.id.startswith(beginning, autoescape=True),
+                entries.c.id.like("%-" + _escaped(beginning) + "%", escape="/"),
+            )
+        )
+        return self._select(query.order_by(entries.c.sequence.desc()).limit(limit))
+
+    def about(self, subject: str, kind: str | None = None) -> list[Entry]:
+        """Records about another one, of any model, newest first."""
+        query = select(entries).where(entries.c.subject == subject).order_by(entries.c.sequence.desc())
+        return self._select(query if kind is None else query.where(entries.c.kind == kind))
+
+    def _select(self, query: Select[Any]) -> list[Entry]:
+        with self.reading() as connection:
+            return [_verified(row) for row in connection.execute(query).mappings()]
 
     def close(self) -> None:
         """Give the connections back."""
         self.engine.dispose()
 
 
-def _engine(url: str) -> Engine:
-    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
-    if url.startswith("sqlite"):
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_immediate)
-    return engine
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # SQLAlchemy's own begin below, so that a writer waits instead of failing midway
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA busy_timeout=30000")
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.close()
-
-
-def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("write", True) else "BEGIN")
-
-
 def _entry(kind: str, model: str, record: Any, subject: str, key: str | None, at: int) -> Entry:
     body = digest.canonical_json(record)
     sha = _digest(kind, model, subject, key, at, body)
-    return Entry(f"{kind}-{sha[:16]}", kind, model, subject, key, at, sha, body)
+    return Entry(_id(kind, sha), kind, model, subject, key, at, sha, body)
+
+
+def _id(kind: str, sha: str) -> str:
+    return f"{kind}-{sha[:16]}"
+
+
+def _escaped(text: str) -> str:
+    """For LIKE with "/" as its escape."""
+    return text.replace("/", "//").replace("%", "/%").replace("_", "/_")
 
 
 def _digest(kind: str, model: str, subject: str, key: str | None, at: int, body: bytes) -> str:
@@ -173,6 +200,9 @@ def _row(entry: Entry) -> dict[str, Any]:
 def _verified(row: Any) -> Entry:
     body = row["body"].encode()
     sha = _digest(row["kind"], row["model"], row["subject"], row["key"], row["at"], body)
-    if sha != row["digest"]:
-        raise Tampered(f"{row['id']} in the ledger was changed after it was written: digest {sha}, recorded {row['digest']}")
+    if sha != row["digest"] or row["id"] != _id(row["kind"], sha):
+        raise Tampered(
+            f"{row['id']} in the ledger was changed after it was written: its digest is {sha}, "
+            f"recorded was {row['digest']}; restore the ledger from a backup"
+        )
     return Entry(row["id"], row["kind"], row["model"], row["subject"], row["key"], row["at"], sha, body)

@@ -5,11 +5,12 @@ An object is written once, whole or not at all; reading verifies the digest, so 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
 
 import msgspec
 import obstore
@@ -17,7 +18,9 @@ from obstore.exceptions import NotFoundError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from shipworthy import digest
-from shipworthy.errors import NotFound, Tampered
+from shipworthy.errors import InUse, NotFound, Tampered, WrongUse
+
+CHUNK = 2**20  # bytes read at a time
 
 
 class File(msgspec.Struct, frozen=True):
@@ -34,68 +37,128 @@ class Objects:
 
     def __init__(self, location: str | Path) -> None:
         self._store = _open(str(location))
+        self._folder = Path(location) if isinstance(self._store, LocalStore) else None
 
     def put(self, content: bytes) -> str:
         """Keep bytes; returns their digest."""
         sha = digest.of_bytes(content)
-        if not self.has(sha):
+        if not self._holds(sha, len(content)):
             obstore.put(self._store, _path(sha), content)
         return sha
 
     def put_file(self, path: Path) -> str:
-        """Keep a file's bytes, read in a stream; returns their digest."""
-        sha = digest.of_file(path)
-        if not self.has(sha):
-            obstore.put(self._store, _path(sha), path)
+        """Keep a file's bytes, read in a stream; returns their digest. WrongUse if it changes meanwhile."""
+        sha, size = digest.of_file(path), path.stat().st_size
+        if not self._holds(sha, size):
+            obstore.put(self._store, _path(sha), _read_whole(path, sha))
         return sha
 
     def has(self, sha: str) -> bool:
         """Whether an object is there."""
-        try:
-            obstore.head(self._store, _path(sha))
-        except (NotFoundError, FileNotFoundError):
-            return False
-        return True
+        return self._size(sha) is not None
 
     def get(self, sha: str) -> bytes:
         """The bytes of an object, verified. NotFound, Tampered."""
-        try:
-            content = bytes(obstore.get(self._store, _path(sha)).bytes())
-        except (NotFoundError, FileNotFoundError) as error:
-            raise NotFound(f"object {sha} is not in the store") from error
-        if digest.of_bytes(content) != sha:
-            raise Tampered(f"object {sha} in the store was changed: its digest is {digest.of_bytes(content)}")
-        return content
+        return b"".join(self._stream(sha))
+
+    def fetch(self, sha: str, target: Path) -> None:
+        """Write an object into a file, in a stream, verified. NotFound, Tampered."""
+        with target.open("wb") as stream:
+            stream.writelines(self._stream(sha))
 
     def put_tree(self, folder: Path, paths: Iterable[Path] | None = None) -> tuple[File, ...]:
         """Keep files of a folder (all of them unless `paths`, relative, are given); sorted by path."""
         chosen = paths if paths is not None else (p.relative_to(folder) for p in folder.rglob("*") if p.is_file())
         return tuple(sorted((self._put_one(folder, path) for path in chosen), key=lambda file: file.path))
 
-    def _put_one(self, folder: Path, path: Path) -> File:
-        full = folder / path
-        return File(path.as_posix(), self.put_file(full), full.stat().st_size, os.access(full, os.X_OK))
-
     def materialise(self, tree: Iterable[File], folder: Path) -> None:
-        """Write a tree's files into a folder that does not exist yet; whole or not at all."""
+        """Write a tree's files into a folder that does not exist yet; whole or not at all. InUse if it exists."""
         folder.parent.mkdir(parents=True, exist_ok=True)
         growing = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
         try:
             for file in tree:
-                target = growing / file.path
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(self.get(file.digest))
-                target.chmod(0o755 if file.executable else 0o644)
+                self._materialise_one(file, growing)
             growing.chmod(0o755)
-            growing.rename(folder)
+            _rename_to_new(growing, folder)
         except BaseException:
             shutil.rmtree(growing, ignore_errors=True)
             raise
+
+    def settle(self, shas: Iterable[str]) -> None:
+        """Wait until objects are on the disk itself, so that a record written after this never outlives them.
+
+        Without it they survive the death of every process, but not that of the machine within half a minute.
+        """
+        if self._folder is None:
+            return  # an object store acknowledges what it has kept
+        paths = [self._folder / _path(sha) for sha in shas]
+        for path in [*paths, *{path.parent for path in paths}]:
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def _put_one(self, folder: Path, path: Path) -> File:
+        full = folder / path
+        return File(path.as_posix(), self.put_file(full), full.stat().st_size, os.access(full, os.X_OK))
+
+    def _materialise_one(self, file: File, folder: Path) -> None:
+        relative = PurePosixPath(file.path)
+        if relative.is_absolute() or ".." in relative.parts:
+            raise Tampered(f"a tree holds the path {file.path!r}, which would leave its folder; nothing was written")
+        target = folder / relative
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self.fetch(file.digest, target)
+        target.chmod(0o755 if file.executable else 0o644)
+
+    def _holds(self, sha: str, size: int) -> bool:
+        """False also for an object that a power cut left short: it is written again."""
+        return self._size(sha) == size
+
+    def _size(self, sha: str) -> int | None:
+        try:
+            return int(obstore.head(self._store, _path(sha))["size"])
+        except (NotFoundError, FileNotFoundError):
+            return None
+
+    def _stream(self, sha: str) -> Iterator[bytes]:
+        try:
+            chunks = obstore.get(self._store, _path(sha)).stream(min_chunk_size=CHUNK)
+        except (NotFoundError, FileNotFoundError) as error:
+            raise NotFound(f"object {sha} is not in the store") from error
+        seen = hashlib.sha256()
+        for chunk in chunks:
+            content = bytes(chunk)
+            seen.update(content)
+            yield content
+        if seen.hexdigest() != sha:
+            raise Tampered(f"object {sha} in the store was changed: its digest is {seen.hexdigest()}")
 
 
 def tree_digest(tree: Iterable[File]) -> str:
     """Identity of a tree: its paths, bytes and executable flags."""
     return digest.of_value([[file.path, file.digest, file.executable] for file in sorted(tree, key=lambda f: f.path)])
+
+
+def _read_whole(path: Path, sha: str) -> Iterator[bytes]:
+    """A file's bytes; fails at the end, before the object is made, where they are not those of `sha` any more."""
+    seen = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(CHUNK):
+            seen.update(chunk)
+            yield chunk
+    if seen.hexdigest() != sha:
+        raise WrongUse(f"{path} changed while it was being kept; let it come to rest and repeat the command")
+
+
+def _rename_to_new(growing: Path, folder: Path) -> None:
+    try:
+        growing.rename(folder)
+    except OSError as error:
+        if folder.exists():
+            raise InUse(f"{folder} exists already; files are only written into a folder of their own") from error
+        raise
 
 
 def _path(sha: str) -> str:

@@ -6,7 +6,18 @@ queries are written against, and a test holds the two together.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 metadata = MetaData()
 _serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts only INTEGER PRIMARY KEY by itself
@@ -16,14 +27,16 @@ entries = Table(
     metadata,
     Column("sequence", _serial, primary_key=True, autoincrement=True),
     Column("id", String(80), nullable=False, unique=True),
-    Column("kind", String(32), nullable=False, index=True),
-    Column("model", String(100), nullable=False, index=True),
-    Column("subject", String(100), nullable=False, index=True),  # id of what the record is about; "" for none
+    Column("kind", String(32), nullable=False),
+    Column("model", String(100), nullable=False),
+    Column("subject", String(100), nullable=False),  # id of what the record is about; "" for none
     Column("key", String(200)),  # unique within kind and model: makes a step idempotent; NULL for none
     Column("at", BigInteger, nullable=False),  # ns since 1970, UTC
     Column("digest", String(64), nullable=False),  # of kind, model, subject, key, at and body
     Column("body", Text, nullable=False),  # canonical JSON
     UniqueConstraint("kind", "model", "key", name="entries_key"),
+    Index("entries_about", "kind", "model", "subject"),
+    Index("entries_subject", "subject"),
 )
 
 leases = Table(
