@@ -75,7 +75,12 @@ class Refresher:
             "enable_otlp": False,
         }
         DBOS(config=config)
-        self._workflow = DBOS.workflow(name="refresh")(self._refresh)
+
+        @DBOS.workflow(name="refresh")  # a bound method cannot be registered, a closure can
+        def refresh(trigger_json: str) -> str:
+            return self._refresh(trigger_json)
+
+        self._workflow = refresh
 
     def start(self) -> None:
         """Begin; whatever a killed refresher left unfinished goes on."""
