@@ -31,6 +31,10 @@ RuntimeName = Literal["onnx", "lightgbm", "python", "stand-in"]
 #   category             object (str), None where null
 #   timestamp            int64, ns since 1970 UTC; -2**63 where null
 Columns = list[NDArray[np.generic]]
+NULL_TIMESTAMP = -(2**63)
+
+# What the user's functions and models are handed rows in.
+TableKind = Literal["pandas", "polars", "pyarrow"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +80,4 @@ class BundleDescription(msgspec.Struct, frozen=True):
     runtimes: tuple[RuntimeVerdict, ...]
     online: RuntimeName
     batch: RuntimeName
+    table: TableKind = "pandas"  # what the model was handed rows in, in training and by its own call

@@ -1,0 +1,39 @@
+"""LightGBM's own call on its own text format; LightGBM has to be installed where shipworthy runs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from shipworthy.errors import NotFound, WrongUse
+from shipworthy.models.bundle import Bundle
+from shipworthy.models.records import Answers, Columns, RuntimeName
+from shipworthy.models.runtimes import FILES
+
+
+class LightGbmRuntime:
+    """A booster over numeric features, one thread."""
+
+    name: RuntimeName = "lightgbm"
+
+    def __init__(self, bundle: Bundle) -> None:
+        path = bundle.folder / FILES["lightgbm"]
+        if not path.is_file():
+            raise NotFound(f"{bundle.folder} has no {FILES['lightgbm']}: the model is no LightGBM booster")
+        try:
+            import lightgbm  # noqa: PLC0415 - an extra
+        except ImportError:
+            raise WrongUse(
+                "LightGBM is not installed where shipworthy runs: pip install 'shipworthy[boosters]'"
+            ) from None
+        self._booster = lightgbm.Booster(model_str=path.read_text())
+        self._classes = len(bundle.description.classes)
+
+    def predict(self, columns: Columns) -> Answers:
+        """Answers to n rows."""
+        rows = np.empty((len(columns[0]), len(columns)))
+        for index, column in enumerate(columns):
+            rows[:, index] = column
+        said = np.asarray(self._booster.predict(rows, num_threads=1), dtype=np.float64).reshape(len(rows), -1)
+        if self._classes == 2:  # a binary booster says the second class alone
+            said = np.hstack([1.0 - said, said])
+        return Answers(said)
