@@ -1,0 +1,93 @@
+"""The bytes of a log segment.
+
+    segment  = magic (4) | version u16 | header length u32 | crc32 u32 of these three | crc32 u32 of the header
+               | header (JSON) | record …
+    record   = payload length u32 | crc32 u32 of length and offset | crc32 u32 of the payload | payload (msgpack)
+
+Integers are little-endian. The record's own head has a checksum, so that a changed length is told from a record that
+was being written when its process died: only the latter is a torn tail, and reads as the end.
+
+A record holds all rows that were answered by one model call, column by column: a float64 column is eight bytes a row
+and costs a copy, on the way in and on the way out.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import msgspec
+import numpy as np
+
+from shipworthy.contract.records import Feature, FeatureType
+
+MAGIC = b"SWLG"
+VERSION = 1
+HEAD = struct.Struct("<III")  # of a record
+PREAMBLE = struct.Struct("<4sHIII")  # of a segment
+
+
+class LoggedFeature(msgspec.Struct, frozen=True):
+    """As much of a feature as its column's bytes need."""
+
+    name: str
+    type: FeatureType
+    nullable: bool
+
+
+class Header(msgspec.Struct, frozen=True):
+    """Who wrote a segment, and what its records hold."""
+
+    model: str
+    release: int  # 0 in a rehearsal
+    source: str
+    segment: int
+    started: int  # ns since 1970, UTC
+    features: tuple[LoggedFeature, ...]
+    classes: tuple[str | int | float | bool, ...]  # () for regression
+    event_time: str | None  # the timestamp feature that holds it; None = arrival
+
+
+class Payload(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One record: rows answered by one model call, or none and only refusals."""
+
+    arrived: int  # ns since 1970, UTC
+    rows: int
+    columns: list[bytes | list[str | None]]  # a feature each; categories as text, all else as raw numbers
+    values: bytes  # float64 (rows, k): the answers
+    ids: list[str | None] | None  # the callers' own; None where nobody sent one
+    flags: list[tuple[int, int]]  # (row, feature's index) of violations that were let through
+    refused: dict[int, int]  # feature's index -> rows refused for it
+
+
+def logged(features: tuple[Feature, ...]) -> tuple[LoggedFeature, ...]:
+    """What the header keeps of a contract's features."""
+    return tuple(LoggedFeature(feature.name, feature.type, feature.nullable) for feature in features)
+
+
+def dtype(feature: LoggedFeature | Feature) -> np.dtype[np.generic]:
+    """NumPy type of a feature's column, as `models.records.Columns` has it."""
+    if feature.type == "category":
+        return np.dtype(object)
+    if feature.type == "timestamp":
+        return np.dtype("<i8")
+    if feature.type == "float" or feature.nullable:
+        return np.dtype("<f8")
+    return np.dtype("<i8") if feature.type == "integer" else np.dtype(bool)
+
+
+def head_checksum(length: int, offset: int) -> int:
+    """Checksum of a record's head. It takes in the offset, so that a record at another place is not one."""
+    return zlib.crc32(b"%d@%d" % (length, offset))
+
+
+def preamble(length: int, checksum: int) -> bytes:
+    """The bytes before a header of so many bytes and that checksum."""
+    sums = zlib.crc32(struct.pack("<4sHI", MAGIC, VERSION, length))
+    return PREAMBLE.pack(MAGIC, VERSION, length, sums, checksum)
+
+
+def encode_header(header: Header) -> bytes:
+    """The first bytes of a segment."""
+    body = msgspec.json.encode(header)
+    return preamble(len(body), zlib.crc32(body)) + body

@@ -1,0 +1,194 @@
+"""Reading logs: which segments there are, whether more will come, and their records."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from shipworthy.errors import NotFound, Tampered
+from shipworthy.models.records import Columns
+from shipworthy.predictions.format import (
+    HEAD,
+    MAGIC,
+    PREAMBLE,
+    VERSION,
+    Header,
+    Payload,
+    dtype,
+    head_checksum,
+    preamble,
+)
+from shipworthy.predictions.ids import PredictionId
+from shipworthy.predictions.log import LOCK, REHEARSAL
+
+_decode_payload = msgspec.msgpack.Decoder(Payload).decode
+_decode_header = msgspec.json.Decoder(Header).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One file of a source."""
+
+    source: str
+    number: int
+    path: Path
+    finished: bool  # no more records will come
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Rows that one model call answered, as they were logged."""
+
+    start: int  # offset in the segment, bytes
+    end: int  # where the next record stands
+    arrived: int  # ns since 1970, UTC
+    rows: int  # may be 0: only refusals
+    columns: Columns  # in the order of the header's features
+    values: NDArray[np.float64]  # (rows, k)
+    ids: list[str | None] | None  # the callers' own; None where nobody sent one
+    flags: tuple[tuple[int, str], ...]  # (row, feature) of violations that were let through
+    refused: dict[str, int]  # feature -> rows refused for it
+
+
+def segments(logs: Path) -> list[Segment]:
+    """All segments of all sources, by source and number, rehearsals left out. Safe while they are written."""
+    if not logs.is_dir():
+        return []
+    found: list[Segment] = []
+    for folder in sorted(logs.iterdir()):
+        if folder.name.startswith(REHEARSAL) or not folder.is_dir():
+            continue
+        alive = writer_lives(folder)  # before listing: what a dead writer left is then seen whole
+        paths = sorted(folder.glob("*.log"))
+        found += [Segment(folder.name, int(path.stem), path, not alive or path is not paths[-1]) for path in paths]
+    return found
+
+
+def writer_lives(folder: Path) -> bool:
+    """Whether a source's writer still runs."""
+    try:
+        lock = os.open(folder / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(lock)
+
+
+def remove(segment: Segment) -> None:
+    """Delete a finished segment once it is recorded, and its folder when that was the last of a dead source."""
+    segment.path.unlink(missing_ok=True)
+    folder = segment.path.parent
+    if not writer_lives(folder) and not any(folder.glob("*.log")):
+        (folder / LOCK).unlink(missing_ok=True)
+        folder.rmdir()
+
+
+def header(path: Path) -> Header | None:
+    """A segment's header; None where the writer had not finished it. Tampered if its bytes were changed."""
+    with path.open("rb") as file:
+        return _header(path, file)
+
+
+def read(path: Path, start: int = 0) -> Iterator[Record]:
+    """Records from `start` (a record's `start` or `end`; 0 for the first) to the end, or to a torn tail.
+
+    Call again with the last record's `end` for what came since. Tampered where bytes differ from what was written.
+    """
+    with path.open("rb", buffering=2**20) as file:
+        head = _header(path, file)
+        if head is None:
+            return
+        if start > file.tell():
+            file.seek(start)
+        while (record := _record(path, file, head)) is not None:
+            yield record
+
+
+def find(logs: Path, id_: PredictionId) -> tuple[Header, Record]:
+    """The record that holds a prediction. NotFound if its segment is gone (it was recorded) or has no such row."""
+    path = logs / id_.source / f"{id_.segment:08d}.log"
+    if not path.is_file():
+        raise NotFound(f"prediction {id_} is not in the logs (any more)")
+    head = header(path)
+    record = next(read(path, id_.offset), None)
+    if head is None or head.release != id_.release or record is None or id_.row >= record.rows:
+        raise NotFound(f"prediction {id_} was never made: its log has no such row")
+    return head, record
+
+
+def _header(path: Path, file: BinaryIO) -> Header | None:
+    """The header; the file then stands at the first record."""
+    start = file.read(PREAMBLE.size)
+    if len(start) < PREAMBLE.size:
+        if not preamble(0, 0).startswith(start[:6]):
+            raise Tampered(f"{path} is not a prediction log")
+        return None
+    magic, version, length, start_sum, checksum = PREAMBLE.unpack(start)
+    if magic != MAGIC:
+        raise Tampered(f"{path} is not a prediction log")
+    if version != VERSION:
+        raise Tampered(f"{path} has log format {version}; this shipworthy reads {VERSION}")
+    if zlib.crc32(start[:10]) != start_sum:
+        raise Tampered(f"{path}: the header was changed after it was written")
+    body = file.read(length)
+    if len(body) < length:
+        return None
+    if zlib.crc32(body) != checksum:
+        raise Tampered(f"{path}: the header was changed after it was written")
+    return _decode_header(body)
+
+
+def _record(path: Path, file: BinaryIO, head: Header) -> Record | None:
+    offset = file.tell()
+    start = file.read(HEAD.size)
+    if len(start) < HEAD.size:
+        return None
+    length, head_sum, payload_sum = HEAD.unpack(start)
+    if head_checksum(length, offset) != head_sum:
+        if not any(start) and not any(file.read()):
+            return None  # zeros: the file grew before a power loss, its bytes never came
+        raise Tampered(f"{path}: what stands at byte {offset} is no record as it was written")
+    payload = file.read(length)
+    if len(payload) < length:
+        return None
+    if zlib.crc32(payload) != payload_sum:
+        raise Tampered(f"{path}: the record at byte {offset} was changed after it was written")
+    return _decoded(head, _decode_payload(payload), offset, offset + HEAD.size + length)
+
+
+def _decoded(head: Header, payload: Payload, start: int, end: int) -> Record:
+    return Record(
+        start,
+        end,
+        payload.arrived,
+        payload.rows,
+        _columns(head, payload),
+        np.frombuffer(payload.values, "<f8").reshape(payload.rows, -1 if payload.rows else len(head.classes) or 1),
+        payload.ids,
+        tuple((row, head.features[feature].name) for row, feature in payload.flags),
+        {head.features[feature].name: rows for feature, rows in payload.refused.items()},
+    )
+
+
+def _columns(head: Header, payload: Payload) -> Columns:
+    if not payload.rows:
+        return [np.empty(0, dtype(feature)) for feature in head.features]
+    return [
+        np.frombuffer(column, dtype(feature)) if isinstance(column, bytes) else np.array(column, object)
+        for feature, column in zip(head.features, payload.columns, strict=True)
+    ]
