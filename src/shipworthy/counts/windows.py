@@ -1,0 +1,167 @@
+"""Counts of one window: whole numbers only, so that adding them is exact in any order and any grouping."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from shipworthy.counts import bins
+from shipworthy.counts.outputs import watched
+from shipworthy.counts.reference import Reference
+from shipworthy.errors import WrongUse
+from shipworthy.models.records import Columns
+
+VERSION = 1
+UNIT = 1_000_000  # score sums are whole numbers of 1/UNIT of the way from score_low to score_high
+_CELLS = np.dtype("<i8")
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """What was seen in one window of one source, for the release that answered."""
+
+    version: int
+    identity: str  # of the reference whose bins these are
+    rows: int
+    late: int  # of them, rows whose own window had closed before they came
+    cells: bytes  # int64, little-endian, (2, bins of all payoffs): rows in a bin, sum of their scores in UNIT
+    violations: dict[str, int] = {}  # feature -> values outside the contract that were let through
+    refused: dict[str, int] = {}  # feature -> requests that were refused for it
+
+    @property
+    def table(self) -> NDArray[np.int64]:
+        """(2, bins of all payoffs), read only."""
+        return np.frombuffer(self.cells, dtype=_CELLS).reshape(2, -1)
+
+    def of_payoffs(self, reference: Reference) -> list[NDArray[np.int64]]:
+        """Rows in every bin, one (bins,) array a payoff, in the reference's order."""
+        return np.split(self.table[0], _offsets(reference)[1:-1])
+
+    def scores_of_payoffs(self, reference: Reference) -> list[NDArray[np.float64]]:
+        """Sum of the scores of every bin's rows, in units of the score above `score_low`; shaped like `of_payoffs`."""
+        unit = (reference.score_high - reference.score_low) / UNIT
+        return np.split(self.table[1] * unit, _offsets(reference)[1:-1])
+
+
+def empty(reference: Reference) -> Counts:
+    """A window in which nothing was seen: adding it changes nothing."""
+    return Counts(VERSION, reference.identity, 0, 0, bytes(2 * _CELLS.itemsize * _offsets(reference)[-1]))
+
+
+def count(reference: Reference, columns: Columns, answers: NDArray[np.float64]) -> Counts:
+    """Counts of n rows of one window. columns: one (n,) array a feature, in the contract's order; answers: (n, k)."""
+    starts = np.zeros(len(answers), dtype=np.int64)
+    return count_by_window(reference, starts, columns, answers).get(0, empty(reference))
+
+
+def count_by_window(
+    reference: Reference,
+    windows: NDArray[np.int64],
+    columns: Columns,
+    answers: NDArray[np.float64],
+    *,
+    late: NDArray[np.bool_] | None = None,
+    flags: Sequence[tuple[int, str]] = (),
+) -> dict[int, Counts]:
+    """Counts of n rows by the window that each belongs to.
+
+    windows: (n,) start of each row's window (see `place`); late: (n,) rows put into a later window than their own;
+    flags: (row, feature) of values outside the contract that were let through.
+    """
+    starts, index = np.unique(windows, return_inverse=True)
+    offsets = _offsets(reference)
+    outputs = watched(answers)
+    scores = _whole_scores(reference, outputs[0][1])
+    tables = np.empty((len(starts), 2, offsets[-1]), dtype=_CELLS)
+    for payoff, low, high in zip(reference.payoffs, offsets[:-1], offsets[1:], strict=True):
+        values = columns[payoff.column] if payoff.origin == "feature" else outputs[payoff.column][1]
+        size = payoff.bins.size
+        cells = index * size + bins.assign(payoff.bins, values)
+        shape, length = (len(starts), size), len(starts) * size
+        tables[:, 0, low:high] = np.bincount(cells, minlength=length).reshape(shape)
+        # Sums of whole numbers below 2**53 are exact in floating point, whatever their order.
+        tables[:, 1, low:high] = np.bincount(cells, scores, minlength=length).reshape(shape)
+    rows = np.bincount(index, minlength=len(starts))
+    lates = np.bincount(index, late, minlength=len(starts)) if late is not None else np.zeros(len(starts))
+    violations = _flagged(index, flags, len(starts))
+    return {
+        int(start): Counts(VERSION, reference.identity, int(rows[i]), int(lates[i]), tables[i].tobytes(), violations[i])
+        for i, start in enumerate(starts)
+    }
+
+
+def refusals(reference: Reference, refused: Mapping[str, int]) -> Counts:
+    """A window's refused requests, by the feature that was at fault."""
+    return msgspec.structs.replace(empty(reference), refused=dict(refused))
+
+
+def add(one: Counts, other: Counts) -> Counts:
+    """Both together. WrongUse where they were counted in different bins."""
+    if one.identity != other.identity:
+        raise WrongUse(f"counts of two references ({one.identity[:12]} and {other.identity[:12]}) cannot be added")
+    return Counts(
+        VERSION,
+        one.identity,
+        one.rows + other.rows,
+        one.late + other.late,
+        (one.table + other.table).tobytes(),
+        _both(one.violations, other.violations),
+        _both(one.refused, other.refused),
+    )
+
+
+def encode(counts: Counts) -> bytes:
+    """Canonical bytes: equal counts give equal bytes."""
+    return _encoder.encode(counts)
+
+
+def decode(content: bytes) -> Counts:
+    """The counts of `encode`."""
+    found = _decoder.decode(content)
+    if found.version != VERSION:
+        raise WrongUse(f"counts of format {found.version}: this shipworthy reads format {VERSION}")
+    return found
+
+
+def first_open(newest: int, window: int, lateness: int) -> int:
+    """Start of the first window still open when the newest event time is `newest`: a window closes at the watermark."""
+    watermark = newest - lateness
+    return watermark - watermark % window
+
+
+def place(times: NDArray[np.int64], window: int, open_from: int | None) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """(n,) window of every row, and (n,) whether it is late: its own is closed, so that the first open one takes it."""
+    own = times - times % window
+    if open_from is None:
+        return own, np.zeros(len(times), dtype=bool)
+    return np.maximum(own, open_from), own < open_from
+
+
+_encoder = msgspec.msgpack.Encoder(order="deterministic")
+_decoder = msgspec.msgpack.Decoder(Counts)
+
+
+def _offsets(reference: Reference) -> list[int]:
+    """Where each payoff's bins begin in a table, and where the last one's end."""
+    return [0, *accumulate(payoff.bins.size for payoff in reference.payoffs)]
+
+
+def _whole_scores(reference: Reference, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scores as whole numbers of UNIT; outside the scale they count as its end, null as its beginning."""
+    share = (scores - reference.score_low) / (reference.score_high - reference.score_low)
+    return np.rint(np.clip(np.nan_to_num(share, nan=0.0), 0.0, 1.0) * UNIT)
+
+
+def _flagged(index: NDArray[np.intp], flags: Sequence[tuple[int, str]], windows: int) -> list[dict[str, int]]:
+    found: list[dict[str, int]] = [{} for _ in range(windows)]
+    for row, feature in flags:
+        of_window = found[int(index[row])]
+        of_window[feature] = of_window.get(feature, 0) + 1
+    return found
+
+
+def _both(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    return {name: one.get(name, 0) + other.get(name, 0) for name in sorted({*one, *other})}
