@@ -1,0 +1,51 @@
+"""The application: commands from their files, and errors turned into a message and an exit code.
+
+Exit codes: 0 done or passed, 1 blocked (the answer is no), 2 wrong use or missing input, 3 could not decide.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from shipworthy import __version__
+from shipworthy.cli import looking, operating, proving, starting
+from shipworthy.cli.console import say_error
+from shipworthy.errors import ShipworthyError
+
+app = typer.Typer(
+    name="shipworthy",
+    help="A model ships only with proof: rebuilt, fast enough, better than what it replaces, and watched.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for family in (starting, proving, operating, looking):
+    family.register(app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    """A model ships only with proof."""
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    try:
+        app()
+    except ShipworthyError as error:
+        say_error(str(error))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        say_error("stopped; what was finished is kept, and the same command goes on from there")
+        sys.exit(130)

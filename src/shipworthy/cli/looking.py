@@ -1,0 +1,75 @@
+"""Commands that only read: status, lineage, predict, show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shipworthy.cli.console import say, say_json
+from shipworthy.cli.options import HERE, Folder, Json
+
+
+def register(app: typer.Typer) -> None:
+    """Add this family's commands."""
+    for command in (status, lineage, predict, show):
+        app.command()(command)
+
+
+def status(project: Folder = HERE, json: Json = False) -> None:
+    """One page: who is live and on what evidence, alarms, refreshes, quality."""
+    from shipworthy.cli.status import say_status  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.looking import read_status  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
+
+    found = read_status(open_project(project))
+    if json:
+        say_json(found)
+    else:
+        say_status(found)
+
+
+def lineage(
+    name: Annotated[str, typer.Argument(metavar="ID", help="A prediction, release, run or data version.")],
+    project: Folder = HERE,
+    json: Json = False,
+) -> None:
+    """Where something came from, and what came of it."""
+    from shipworthy.cli.status import say_tree  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.looking import trace  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
+
+    traced = trace(open_project(project), name)
+    if json:
+        say_json(traced)
+    else:
+        say_tree(traced)
+
+
+def predict(
+    row: Annotated[Path, typer.Argument(metavar="ROW.json", help="A row, or a list of rows, as JSON.")],
+    project: Folder = HERE,
+    json: Json = False,
+) -> None:
+    """Ask the live release locally; nothing is logged."""
+    from shipworthy.wiring.looking import predict_rows  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
+
+    answer = predict_rows(open_project(project), row)
+    if json:
+        say_json(answer)
+        return
+    for number, prediction in enumerate(answer["predictions"], start=1):
+        say(f"{number:>4}  {prediction['prediction']}  {prediction.get('probabilities', '')}")
+
+
+def show(
+    name: Annotated[str, typer.Argument(metavar="ID", help="A record's id or the beginning of it.")],
+    project: Folder = HERE,
+) -> None:
+    """Print a record of the ledger as it stands."""
+    from shipworthy.wiring.looking import read_record  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
+
+    say_json(read_record(open_project(project), name))

@@ -1,0 +1,117 @@
+"""Commands that keep a model in production: up, score, record, watch, refresh, rollback."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from shipworthy.cli.console import Progress, marked, say, say_json
+from shipworthy.cli.options import HERE, Folder, Json
+from shipworthy.errors import Refused
+
+
+def register(app: typer.Typer) -> None:
+    """Add this family's commands."""
+    for command in (up, serve, score, record, watch, refresh, rollback):
+        app.command()(command)
+
+
+def up(
+    port: Annotated[int | None, typer.Option(help="Port of the server; the contract's if not given.")] = None,
+    page_port: Annotated[int | None, typer.Option(help="Port of the page; the server's + 1 if not given.")] = None,
+    project: Folder = HERE,
+) -> None:
+    """Serve, record, watch and refresh under one supervisor, and show the page."""
+    from shipworthy.wiring.up import run_up  # noqa: PLC0415 - start-up time
+
+    run_up(project, port=port, page_port=page_port, roles=("record", "watch", "refresh", "page"))
+
+
+def serve(
+    port: Annotated[int | None, typer.Option(help="Port of the server; the contract's if not given.")] = None,
+    project: Folder = HERE,
+) -> None:
+    """Serve the live release alone; record, watch and refresh are then somebody else's to run."""
+    from shipworthy.wiring.up import run_up  # noqa: PLC0415 - start-up time
+
+    run_up(project, port=port, page_port=None, roles=())
+
+
+def score(
+    source: Annotated[str, typer.Argument(metavar="IN", help="Rows to score: a Delta table or Parquet.")],
+    target: Annotated[str, typer.Argument(metavar="OUT", help="The Delta table the scores go to.")],
+    project: Folder = HERE,
+    json: Json = False,
+) -> None:
+    """Score a table with the live release: streamed, held to the contract, logged and watched."""
+    from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.scoring import score_table  # noqa: PLC0415 - start-up time
+
+    opened = open_project(project)
+    with Progress(json).shown() as report:
+        scored = score_table(opened, source, target, report)
+    if json:
+        say_json(scored)
+    else:
+        say(
+            marked(
+                "done" if not scored.refused else "blocked",
+                f"{scored.rows:,} rows scored by {opened.contract.name}@{scored.release} into {target}, "
+                f"{scored.refused:,} refused",
+            )
+        )
+    if scored.refused:
+        raise Refused(f"{scored.refused} rows break the contract; they and why are in {scored.refused_table}")
+
+
+def record(
+    once: Annotated[bool, typer.Option("--once", help="Record what is there and stop.")] = False,
+    project: Folder = HERE,
+) -> None:
+    """Bring logged predictions into the Delta table and the windows."""
+    from shipworthy.wiring.record import run_record  # noqa: PLC0415 - start-up time
+
+    run_record(project, once=once)
+
+
+def watch(
+    once: Annotated[bool, typer.Option("--once", help="Look at the closed windows and stop.")] = False,
+    project: Folder = HERE,
+) -> None:
+    """Weigh the evidence of drift and quality in closed windows; raise alarms and deliver alerts."""
+    from shipworthy.wiring.watch import run_watch  # noqa: PLC0415 - start-up time
+
+    run_watch(project, once=once)
+
+
+def refresh(
+    now: Annotated[bool, typer.Option("--now", help="Ask for a refresh whatever the alarms say.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Do what is due and stop.")] = False,
+    project: Folder = HERE,
+) -> None:
+    """Retrain when it is due, through the same gate."""
+    from shipworthy.wiring.refresh import ask_refresh, run_refresh  # noqa: PLC0415 - start-up time
+
+    if now:
+        say(marked("done", f"asked for {ask_refresh(project)}"))
+        if not once:
+            return
+    run_refresh(project, once=once)
+
+
+def rollback(
+    because: Annotated[str, typer.Option(help="Why, for whoever reads the history.")] = "rolled back by hand",
+    project: Folder = HERE,
+    json: Json = False,
+) -> None:
+    """Make the previous release live again."""
+    from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.releasing import roll_back  # noqa: PLC0415 - start-up time
+
+    opened = open_project(project)
+    change = roll_back(opened, because)
+    if json:
+        say_json(change)
+    else:
+        say(marked("done", f"{opened.contract.name}@{change.release} is live again; it was @{change.before}"))

@@ -1,0 +1,168 @@
+"""Commands that make a model and its proof: train, rebuild, check, waive, release, ship."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from shipworthy.cli.console import Progress, marked, say, say_json, table
+from shipworthy.cli.options import HERE, Folder, Json
+from shipworthy.errors import Refused, Undecided, WrongUse
+
+RunName = Annotated[str, typer.Argument(help="A run: its id, the beginning of it, or latest.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add this family's commands."""
+    for command in (train, rebuild, check, waive, release, ship):
+        app.command()(command)
+
+
+def train(
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="parameters.NAME=VALUE, as often as you like.")
+    ] = None,
+    project: Folder = HERE,
+    json: Json = False,
+) -> None:
+    """Train the model in its locked environment and record what it was made from."""
+    from shipworthy.lineage.records import Run  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.training import train_project  # noqa: PLC0415 - start-up time
+
+    opened = open_project(project)
+    with Progress(json).shown() as report:
+        entry = train_project(opened, report, changes=_changes(set_ or []))
+    run = entry.decode(Run)
+    if json:
+        say_json({"id": entry.id, "run": run})
+        return
+    table(
+        "",
+        ("what", "figure"),
+        (
+            ("run", entry.id),
+            ("data", ", ".join(f"{pin.name} {pin.rows:,} rows, {_version(pin.version)}" for pin in run.data)),
+            (
+                "code",
+                f"{len(run.code.files)} files, {run.code.digest[:12]}, {_commit(run.code.commit, run.code.dirty)}",
+            ),
+            ("environment", f"{len(run.environment.distributions)} distributions, Python {run.environment.python}"),
+            ("metrics", ", ".join(f"{name} {value:.4f}" for name, value in run.metrics.items()) or "none reported"),
+            ("trained in", f"{run.seconds:.1f} s"),
+        ),
+    )
+    say(f"Next: [bold]shipworthy rebuild {entry.id}[/], or [bold]shipworthy ship[/] for all that remains.")
+
+
+def rebuild(run: RunName = "latest", project: Folder = HERE, json: Json = False) -> None:
+    """Make a run again from its record alone and say how alike the two are."""
+    from shipworthy.lineage.records import Rebuild, reaches  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.training import rebuild_run  # noqa: PLC0415 - start-up time
+
+    opened = open_project(project)
+    with Progress(json).shown() as report:
+        entry = rebuild_run(opened, run, report)
+    record = entry.decode(Rebuild)
+    good = reaches(record.rung, record.wanted)
+    if json:
+        say_json({"id": entry.id, "rebuild": record})
+    else:
+        say(marked("passed" if good else "blocked", f"{record.run}: {record.rung}; asked for {record.wanted}"))
+        say(*(f"  {difference}" for difference in record.differences))
+    if not good:
+        raise Refused(f"the rebuild of {record.run} is {record.rung}; the contract asks for {record.wanted}")
+
+
+def check(run: RunName = "latest", project: Folder = HERE, json: Json = False) -> None:
+    """Hold a run against every check of the gate."""
+    from shipworthy.wiring.checking import check_run  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
+
+    opened = open_project(project)
+    with Progress(json).shown() as report:
+        checked = check_run(opened, run, report)
+    if json:
+        say_json(checked)
+    else:
+        _say_verdicts(checked.verdicts)
+        say(f"ML Test Score {checked.score:g} of 7")
+    _stop_unless(checked.outcome, checked.reason)
+
+
+def waive(
+    check_name: Annotated[str, typer.Argument(metavar="CHECK", help="The check to let pass.")],
+    until: Annotated[str, typer.Option(help="The date it ends, e.g. 2027-01-31.")],
+    because: Annotated[str, typer.Option(help="Why, for whoever reads the evidence.")],
+    project: Folder = HERE,
+) -> None:
+    """Let a check pass for a time: signed, shown everywhere, and expiring loudly."""
+    from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.releasing import waive_check  # noqa: PLC0415 - start-up time
+
+    waiver = waive_check(open_project(project), check_name, until, because)
+    say(marked("waived", f"{waiver.check} is waived until {until} by {waiver.by}: {waiver.because}"))
+
+
+def release(run: RunName = "latest", project: Folder = HERE, json: Json = False) -> None:
+    """Release a run that passed: number it, sign it, make it live."""
+    from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.releasing import release_run  # noqa: PLC0415 - start-up time
+
+    opened = open_project(project)
+    released = release_run(opened, run)
+    if json:
+        say_json(released)
+        return
+    proof = "proven by rebuilding it" if released.proven else "UNPROVEN: it was never rebuilt"
+    say(marked("passed", f"{released.model}@{released.number} is live, {proof}; signed by {released.key}"))
+
+
+def ship(project: Folder = HERE, json: Json = False) -> None:
+    """Train, rebuild, check and release; goes on where it stopped."""
+    from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.shipping import ship_project  # noqa: PLC0415 - start-up time
+
+    opened = open_project(project)
+    with Progress(json).shown() as report:
+        shipped = ship_project(opened, report)
+    if json:
+        say_json(shipped)
+    else:
+        _say_verdicts(shipped.verdicts)
+        if shipped.release is not None:
+            say(marked("passed", f"{opened.contract.name}@{shipped.release} is live ({shipped.run})"))
+    _stop_unless(shipped.outcome, shipped.reason)
+
+
+def _say_verdicts(verdicts: object) -> None:
+    say(*(marked(verdict.outcome, f"{verdict.check:<14} {verdict.reason}") for verdict in verdicts))  # type: ignore[attr-defined]
+
+
+def _stop_unless(outcome: str, reason: str) -> None:
+    if outcome == "blocked":
+        raise Refused(reason)
+    if outcome == "undecided":
+        raise Undecided(reason)
+
+
+def _changes(texts: list[str]) -> dict[str, str]:
+    changes = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key.startswith("parameters."):
+            raise WrongUse(f"--set {text}: expected parameters.NAME=VALUE, such as parameters.learning_rate=0.1")
+        changes[key.removeprefix("parameters.")] = value
+    return changes
+
+
+def _version(version: int | None) -> str:
+    return f"version {version}" if version is not None else "snapshotted"
+
+
+def _commit(commit: str | None, dirty: bool | None) -> str:
+    if commit is None:
+        return "no commit"
+    return f"commit {commit[:12]}{' with local changes' if dirty else ''}"

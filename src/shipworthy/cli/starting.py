@@ -1,0 +1,70 @@
+"""Commands before a model exists: init, rehearse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shipworthy.cli.console import Progress, marked, say, say_json, table
+from shipworthy.cli.options import HERE, Folder, Json
+from shipworthy.errors import Refused, Undecided
+
+
+def register(app: typer.Typer) -> None:
+    """Add this family's commands."""
+    app.command()(init)
+    app.command()(rehearse)
+
+
+def init(
+    sample: Annotated[Path, typer.Argument(help="A sample of the training data: Parquet or CSV.")],
+    target: Annotated[str | None, typer.Option(help="The column to predict; guessed if not given.")] = None,
+    name: Annotated[str | None, typer.Option(help="The model's name; the sample's if not given.")] = None,
+    project: Folder = HERE,
+    json: Json = False,
+) -> None:
+    """Write a commented contract from a sample of the data, and whatever else a project lacks."""
+    from shipworthy.contract.sample import write_project  # noqa: PLC0415 - start-up time
+
+    written = write_project(project, sample, target=target, name=name)
+    if json:
+        say_json({"written": [str(path) for path in written]})
+        return
+    say(*(marked("done", f"wrote {path}") for path in written))
+    say("Next: read shipworthy.toml and put in what only you know, then [bold]shipworthy rehearse[/].")
+
+
+def rehearse(
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer requests: a first impression, not a verdict.")] = False,
+    project: Folder = HERE,
+    json: Json = False,
+) -> None:
+    """Measure whether the serving stack can keep the SLA before any model exists, and what it leaves for the model."""
+    from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.rehearsing import rehearse_project  # noqa: PLC0415 - start-up time
+
+    opened = open_project(project, needs="serving")
+    with Progress(json).shown() as report:
+        entry, rehearsal = rehearse_project(opened, report, quick=quick)
+    serving = opened.contract.serving
+    if json:
+        say_json({"id": entry.id, "rehearsal": rehearsal})
+    else:
+        say(marked(rehearsal.verdict.outcome, rehearsal.verdict.reason))
+        table(
+            "",
+            ("what", "figure"),
+            (
+                ("promised", f"p99 ≤ {serving.p99_ms:g} ms at {serving.rate:g} requests/s"),
+                ("the platform's own p99", f"{rehearsal.platform_ms:.2f} ms"),
+                ("highest rate that keeps the SLA", f"{rehearsal.highest_rate:,.0f} requests/s"),
+                ("latency budget for the model", f"{rehearsal.budget_ms:.2f} ms a call"),
+                ("kept as", entry.id),
+            ),
+        )
+    if rehearsal.verdict.outcome == "blocked":
+        raise Refused("the serving stack cannot keep this SLA, whatever the model: change [serving], or the machine")
+    if rehearsal.verdict.outcome == "undecided":
+        raise Undecided("the rehearsal could not decide; run it again on a machine that is less busy")

@@ -1,0 +1,1 @@
+"""The page: live release and its evidence, traffic against the SLA, drift evidence, quality, and what happened when."""

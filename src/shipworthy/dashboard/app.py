@@ -1,0 +1,117 @@
+"""The page's application: one page, its data as JSON, and the drawing library that vl-convert bundles."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import httpx
+import jinja2
+import msgspec
+import vl_convert
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from shipworthy import clock
+from shipworthy.contract.records import Contract
+from shipworthy.dashboard import charts
+from shipworthy.dashboard.traffic import Traffic, parse
+from shipworthy.dashboard.view import StatusView
+
+INTERVAL = 2.0  # seconds between two readings of the server's metrics
+SNIPPET = "window.vegaEmbed = vegaEmbed;"  # the libraries are in scope under these names
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+class Page:
+    """The page of one model. `read` gives its status, `scrape` the server's metrics as Prometheus text."""
+
+    def __init__(
+        self, contract: Contract, read: Callable[[], StatusView], scrape: Callable[[], Awaitable[str]]
+    ) -> None:
+        self._contract = contract
+        self._read = read
+        self._scrape = scrape
+        self._traffic = Traffic()
+        environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
+        self._template = environment.get_template("page.html")
+        self._script = ""
+
+    def application(self) -> Starlette:
+        """The ASGI application."""
+        routes = [
+            Route("/", self.page),
+            Route("/status.json", self.status),
+            Route("/traffic.json", self.traffic),
+            Route("/vega.js", self.script),
+        ]
+        return Starlette(routes=routes, lifespan=self._lifespan)
+
+    async def page(self, _request: Request) -> Response:
+        """The page."""
+        view = await run_in_threadpool(self._read)
+        return HTMLResponse(
+            self._template.render(view=view, charts=self._charts(view), when=_when, day=_day),
+            headers={"cache-control": "no-store"},
+        )
+
+    async def status(self, _request: Request) -> Response:
+        """What the page shows, for programs."""
+        view = await run_in_threadpool(self._read)
+        return Response(msgspec.json.encode(view), media_type="application/json")
+
+    async def traffic(self, _request: Request) -> Response:
+        """The charts that follow the traffic."""
+        return JSONResponse(self._traffic_charts())
+
+    async def script(self, _request: Request) -> Response:
+        """Vega, Vega-Lite and Vega-Embed as vl-convert bundles them: no build step, no other host."""
+        if not self._script:
+            self._script = await run_in_threadpool(vl_convert.javascript_bundle, SNIPPET)
+        return Response(self._script, media_type="text/javascript", headers={"cache-control": "max-age=86400"})
+
+    def _charts(self, view: StatusView) -> dict[str, charts.Spec]:
+        drawn = self._traffic_charts()
+        if view.evidence:
+            drawn["evidence"] = charts.evidence_chart(view.evidence, view.marks)
+        if view.quality:
+            minimum = self._contract.gate.minimum
+            drawn["quality"] = charts.quality_chart(view.quality, view.marks, view.metric, minimum)
+        return drawn
+
+    def _traffic_charts(self) -> dict[str, charts.Spec]:
+        points = self._traffic.points()
+        serving = self._contract.serving
+        return {
+            "rate": charts.rate_chart(points, serving.rate),
+            "latency": charts.latency_chart(points, serving.p99_ms),
+        }
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, _application: Starlette) -> AsyncIterator[None]:
+        following = asyncio.create_task(self._follow())
+        try:
+            yield
+        finally:
+            following.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await following
+
+    async def _follow(self) -> None:
+        while True:
+            with contextlib.suppress(httpx.HTTPError):  # the server is starting or stopping: a gap in the chart says so
+                self._traffic.add(parse(await self._scrape(), clock.now()))
+            await asyncio.sleep(INTERVAL)
+
+
+def _when(instant: int) -> str:
+    return clock.to_iso(instant)[:16].replace("T", " ")
+
+
+def _day(instant: int) -> str:
+    return clock.to_iso(instant)[:10]

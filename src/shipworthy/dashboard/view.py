@@ -1,0 +1,98 @@
+"""What the page and `status` show, as frozen records. Instants are ns since 1970, UTC."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+MarkKind = Literal["alarm", "released", "held", "broken input", "failed", "rolled back"]
+
+
+class CheckView(msgspec.Struct, frozen=True):
+    """One check of a release's evidence."""
+
+    check: str
+    outcome: str
+    reason: str
+
+
+class ReleaseView(msgspec.Struct, frozen=True):
+    """A release and the evidence it shipped with."""
+
+    number: int
+    run: str
+    proven: bool
+    rung: str  # reached by the rebuild; "not rebuilt" where there was none
+    at: int
+    checks: tuple[CheckView, ...]
+
+
+class EvidenceView(msgspec.Struct, frozen=True):
+    """The evidence of drift in one payoff after one window."""
+
+    window: int
+    release: int
+    payoff: str
+    strength: float  # log10 of the Shiryaev-Roberts mixture
+    threshold: float  # log10 of what makes it an alarm
+    distance: float  # total variation from the reference
+
+
+class QualityView(msgspec.Struct, frozen=True):
+    """The contract's metric on one window's labelled rows."""
+
+    window: int
+    release: int
+    value: float
+    rows: int
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """Something that happened at a moment of the model's own time."""
+
+    at: int
+    kind: MarkKind
+    words: str
+    release: int | None = None
+
+
+class TrafficView(msgspec.Struct, frozen=True):
+    """Traffic in one interval."""
+
+    at: int
+    rate: float  # requests a second
+    p50_ms: float | None
+    p99_ms: float | None
+    refused: float  # a second: violations and overload
+
+
+class AlertView(msgspec.Struct, frozen=True):
+    """One alert and whether it arrived."""
+
+    at: int
+    title: str
+    state: str
+
+
+class StatusView(msgspec.Struct, frozen=True):
+    """Everything of one model on one page."""
+
+    model: str
+    decision: str
+    owner: str
+    metric: str
+    sla: str
+    enforcement: str
+    live: ReleaseView | None
+    previous: int | None
+    releases: tuple[ReleaseView, ...]  # newest first
+    evidence: tuple[EvidenceView, ...]
+    quality: tuple[QualityView, ...]
+    marks: tuple[Mark, ...]  # oldest first
+    alerts: tuple[AlertView, ...]  # newest first
+    waivers: tuple[str, ...]
+    promise: str  # what monitoring holds to, in plain words
+    newest: int | None  # how far the model's own time has come
+    running: str  # who holds the state: "process 123 since …", or "nobody: `shipworthy up` starts it"
+    refreshing: str = ""  # the refresh under way, in plain words

@@ -1,0 +1,109 @@
+"""Child processes of `up`: started, restarted with a pause that grows, and gone when their parent is.
+
+A child holds the reading end of a pipe whose writing end only the parent has. However the parent dies, the pipe closes,
+and the child stops in order: a step under way is finished or, where it cannot be, is one that may be repeated.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from shipworthy import clock
+
+LONGEST_PAUSE = 10.0  # seconds between restarts at most
+CALM = 30.0  # seconds alive after which a child counts as well
+
+
+class Child:
+    """One role in a process of its own, kept running until `stop`."""
+
+    def __init__(self, role: str, project: Path, log: Path, arguments: tuple[str, ...] = ()) -> None:
+        self.role = role
+        self.restarts = 0
+        self._command = [sys.executable, "-m", f"shipworthy.wiring.{role}", str(project), *arguments]
+        self._log = log
+        self._stopping = threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._thread = threading.Thread(target=self._keep_running, name=f"child-{role}", daemon=True)
+
+    def start(self) -> None:
+        """Start it, and a thread that keeps it running."""
+        self._thread.start()
+
+    @property
+    def pid(self) -> int | None:
+        """Process id while it runs."""
+        process = self._process
+        return process.pid if process is not None and process.poll() is None else None
+
+    def stop(self, patience: float = 20.0) -> None:
+        """Ask it to stop; after `patience` seconds, end it."""
+        self._stopping.set()
+        process = self._process
+        if process is None:
+            return
+        if process.stdin is not None:
+            with contextlib.suppress(OSError):
+                process.stdin.close()
+        try:
+            process.wait(patience)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        self._thread.join(patience)
+
+    def _keep_running(self) -> None:
+        pause = 0.2
+        while not self._stopping.is_set():
+            began = time.monotonic()
+            with self._log.open("ab") as log:
+                self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=log, stderr=log)
+            code = self._process.wait()
+            if self._stopping.is_set():
+                return
+            self.restarts += 1
+            with self._log.open("a") as log_text:
+                log_text.write(f"{clock.to_iso(clock.now())} {self.role} ended with {code}; started again\n")
+            pause = 0.2 if time.monotonic() - began > CALM else min(pause * 2, LONGEST_PAUSE)
+            self._stopping.wait(pause)
+
+
+class Stop:
+    """Whether this process has been asked to stop: by a signal, or by its parent's death."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._event.set())
+
+    def follow_parent(self) -> None:
+        """Stop when standard input, held by the parent, closes."""
+        threading.Thread(target=self._read_to_end, name="parent", daemon=True).start()
+
+    def _read_to_end(self) -> None:
+        with contextlib.suppress(OSError):
+            while os.read(0, 1024):
+                pass
+        self._event.set()
+
+    def __bool__(self) -> bool:
+        return self._event.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep, but not past a wish to stop; whether there is one."""
+        return self._event.wait(seconds)
+
+
+def loop(step: Callable[[], bool], stop: Stop, pause: float) -> None:
+    """Repeat a step until asked to stop; where it had nothing to do (False), pause for that many seconds."""
+    while not stop:
+        if not step():
+            stop.wait(pause)

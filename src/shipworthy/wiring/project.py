@@ -1,0 +1,64 @@
+"""A project opened: its contract, its ledger, its objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from shipworthy.contract.reading import read
+from shipworthy.contract.records import Contract
+from shipworthy.errors import NotFound
+from shipworthy.store.database import open_engine, schema_of
+from shipworthy.store.layout import Layout
+from shipworthy.store.ledger import Ledger
+from shipworthy.store.objects import Objects
+from shipworthy.store.preparation import prepare
+
+CONTRACT = "shipworthy.toml"
+
+Report = Callable[[str, float | None], None]  # the step under way, and the share of it that is done
+
+
+def silent(_step: str, _done: float | None = None) -> None:
+    """A report that nobody reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What every command works on."""
+
+    layout: Layout
+    contract: Contract
+    ledger: Ledger
+    objects: Objects
+
+
+def find_layout(folder: Path) -> Layout:
+    """The layout of the project that a folder lies in: the nearest folder upwards with a contract. NotFound."""
+    start = folder.resolve()
+    for candidate in (start, *start.parents):
+        if (candidate / CONTRACT).is_file():
+            return Layout(candidate)
+    raise NotFound(
+        f"there is no {CONTRACT} in {start} or above it; `shipworthy init SAMPLE` writes one from a sample of the data"
+    )
+
+
+def open_project(folder: Path, needs: Literal["all", "serving"] = "all") -> Project:
+    """Open a project. Its state is created at the first use, but never migrated unasked."""
+    layout = find_layout(folder)
+    contract = read(layout.project / CONTRACT, needs=needs)
+    if is_new(layout):
+        prepare(layout)
+    return Project(layout, contract, Ledger(layout.ledger_url), Objects(layout.objects))
+
+
+def is_new(layout: Layout) -> bool:
+    """Whether there is no state yet."""
+    engine = open_engine(layout.ledger_url)
+    try:
+        return schema_of(engine) is None
+    finally:
+        engine.dispose()
