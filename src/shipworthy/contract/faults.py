@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute
 
 from shipworthy.contract.records import Feature, FeatureType
+from shipworthy.contract.tolerance import FaultKind
+from shipworthy.contract.words import described, range_of
 
 pc: Any = pyarrow.compute  # its published types refuse Python numbers as operands
 
 Column: TypeAlias = "pa.ChunkedArray[Any]"
-FaultKind = Literal["missing column", "wrong type", "null", "not finite", "out of range", "unknown category"]
 
 # What each type of feature is read as. Instants keep microseconds, so that the years 1 to 9999 all fit.
 ARROW_TYPES: dict[FeatureType, pa.DataType] = {
@@ -60,27 +61,6 @@ def check(feature: Feature, column: Column, seen: Collection[str] | None = None)
     if feature.type == "category" and feature.unknown == "refuse" and known is not None:
         found.append(_unknown(values, known))
     return Checked(values, tuple(fault for fault in found if pc.any(fault.mask).as_py()))
-
-
-def described(kind: FeatureType) -> str:
-    """A type in words."""
-    return {
-        "float": "a number",
-        "integer": "a whole number",
-        "boolean": "true or false",
-        "category": "text",
-        "timestamp": "a timestamp",
-    }[kind]
-
-
-def range_of(feature: Feature) -> str:
-    """The promised range in words: "0 to 6000", "at least 0", "at most 1"; "" where there is none."""
-    low, high = (None if bound is None else f"{bound:.15g}" for bound in (feature.min, feature.max))
-    if low is not None and high is not None:
-        return f"{low} to {high}"
-    if low is not None:
-        return f"at least {low}"
-    return f"at most {high}" if high is not None else ""
 
 
 def _number_faults(feature: Feature, values: Column) -> list[Fault]:

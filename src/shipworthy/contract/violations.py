@@ -14,8 +14,10 @@ import msgspec
 import pyarrow as pa
 
 from shipworthy import clock
-from shipworthy.contract.faults import Column, Fault, FaultKind, check, described, pc
+from shipworthy.contract.faults import Column, Fault, check, pc
 from shipworthy.contract.records import Contract, Feature, Value
+from shipworthy.contract.tolerance import FaultKind, tolerates
+from shipworthy.contract.words import described
 from shipworthy.errors import DataViolation
 
 FIRST = 5  # values and rows shown of a violation
@@ -73,19 +75,6 @@ def refuse_violations(found: Iterable[Violation], source: str) -> None:
         raise DataViolation(
             f"{source} breaks the contract in {len(wrong)} way{'s' if len(wrong) != 1 else ''}:\n{lines}"
         )
-
-
-def tolerates(feature: Feature, kind: FaultKind) -> bool:
-    """Whether a value with this fault is let through.
-
-    "default" replaces any bad value. "flag" passes a value on as it is, which is possible only where the model can
-    take it: never one of another type, and null only where the feature's type has room for it.
-    """
-    if kind == "missing column":
-        return False
-    if feature.on_violation == "flag":
-        return kind != "wrong type" and (kind != "null" or feature.type not in ("integer", "boolean"))
-    return feature.on_violation == "default"
 
 
 def with_defaults(contract: Contract, table: pa.Table, seen: Seen | None = None) -> pa.Table:

@@ -1,0 +1,217 @@
+"""What the keys of a contract say to each other: mistakes that no key makes alone. Pure.
+
+A key that could not be read has its own mistake already, so whatever depends on it is left out here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shipworthy import clock
+from shipworthy.contract.records import Metric, Task
+from shipworthy.contract.rules import did_you_mean
+from shipworthy.contract.schema import METRICS, Needs
+from shipworthy.contract.tables import Section, mistake
+from shipworthy.contract.toml import written
+from shipworthy.contract.words import described
+from shipworthy.errors import Mistake
+
+_SHARES = ("auc", "brier", "accuracy", "f1")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A contract as far as it could be read."""
+
+    tables: Mapping[str, Section]  # those with fixed keys
+    features: Mapping[str, Section]
+    data: Mapping[str, Section]
+    needs: Needs
+
+
+def across(draft: Draft) -> Iterator[Mistake]:
+    """Everything that does not fit together."""
+    for section in draft.features.values():
+        yield from of_feature(section)
+    yield from _targets(draft)
+    yield from _baseline(draft)
+    yield from _event_time(draft)
+    yield from _metric(draft)
+    yield from _labels(draft)
+    yield from _retraining(draft)
+
+
+def of_feature(section: Section) -> Iterator[Mistake]:
+    """One feature's keys against each other."""
+    kind, low, high = section.get("type"), section.get("min"), section.get("max")
+    if kind is None:
+        return
+    for key in ("min", "max"):
+        bound = section.get(key)
+        if bound is not None and kind not in ("float", "integer"):
+            yield section.wrong(key, f"no {key}, which only float and integer have (this one is of type {kind})")
+        elif bound is not None and kind == "integer" and not bound.is_integer():
+            yield section.wrong(key, "a whole number, as the feature is an integer")
+    if low is not None and high is not None and low > high:
+        yield section.wrong("min", f"at most max = {high:g}", "are they swapped?")
+    for key in ("values", "unknown"):
+        if key in section.written and kind != "category":
+            yield section.wrong(key, f"no {key}, which only a category has (this one is of type {kind})")
+    yield from _default(section)
+
+
+def _default(section: Section) -> Iterator[Mistake]:
+    given = "default" in section.written
+    on_violation = section.get("on_violation")
+    if on_violation == "default" and not given:
+        yield section.wrong("default", "what a bad or absent value becomes", 'on_violation = "default" needs it')
+    elif given and on_violation in ("refuse", "flag"):
+        yield section.wrong(
+            "default", 'no default unless on_violation = "default"', f"on_violation is {written(on_violation)}"
+        )
+    elif given and section.get("default") is not None:
+        yield from _default_fits(section, section.get("default"))
+
+
+def _default_fits(section: Section, default: Any) -> Iterator[Mistake]:
+    kind = section.get("type")
+    if not _IS_OF_TYPE[kind](default):
+        yield section.wrong("default", f"{described(kind)}, as the feature's type is {kind}")
+        return
+    low, high, values = section.get("min"), section.get("max"), section.get("values")
+    if kind in ("float", "integer"):
+        if low is not None and default < low:
+            yield section.wrong("default", f"at least min = {low:g}")
+        if high is not None and default > high:
+            yield section.wrong("default", f"at most max = {high:g}")
+    if kind == "category" and values is not None and section.get("unknown") == "refuse" and default not in values:
+        yield section.wrong("default", "one of the feature's values", did_you_mean(default, values))
+
+
+def _targets(draft: Draft) -> Iterator[Mistake]:
+    targets = {name: section for name, section in draft.data.items() if "target" in section.written}
+    if draft.needs == "training" and not draft.data:
+        yield mistake(("data",), None, "at least one table [data.NAME] with a source and a target", "it is missing")
+    elif draft.data and not targets:
+        expected = "the name of the label's column, in exactly one of the data sources"
+        yield mistake(("data", next(iter(draft.data)), "target"), None, expected, "it is missing")
+    for section in list(targets.values())[1:]:
+        first = next(iter(targets))
+        yield section.wrong("target", "a target in exactly one of the data sources", f"data.{first} has one already")
+    for section in targets.values():
+        target = section.get("target")
+        if target is not None and target in draft.features:
+            yield section.wrong("target", "a column that is not a feature", f"take it out of [features]: {target}")
+        if target is not None and target == section.get("time"):
+            yield section.wrong("time", "another column than the target")
+
+
+def _baseline(draft: Draft) -> Iterator[Mistake]:
+    purpose = draft.tables["purpose"]
+    baseline = purpose.get("baseline")
+    rules = ("prior", "last value")
+    if baseline is None or baseline in rules:
+        return
+    if baseline not in draft.features:
+        hint = did_you_mean(baseline, [*rules, *draft.features])
+        yield purpose.wrong("baseline", '"prior", "last value", or the name of a feature', hint)
+    elif draft.features[baseline].get("type") in ("category", "timestamp"):
+        kind = draft.features[baseline].get("type")
+        yield purpose.wrong("baseline", "a feature that is a number or true/false", f"{baseline} is of type {kind}")
+
+
+def _event_time(draft: Draft) -> Iterator[Mistake]:
+    serving = draft.tables["serving"]
+    name = serving.get("event_time")
+    if name is None:
+        return
+    instants = [key for key, section in draft.features.items() if section.get("type") == "timestamp"]
+    if name not in draft.features:
+        hint = did_you_mean(name, instants) or "without it, a row's time is its arrival"
+        yield serving.wrong("event_time", "the name of a timestamp feature", hint)
+    elif name not in instants and draft.features[name].get("type") is not None:
+        kind = draft.features[name].get("type")
+        yield serving.wrong("event_time", "a feature of type timestamp", f"{name} is of type {kind}")
+
+
+def _metric(draft: Draft) -> Iterator[Mistake]:
+    gate = draft.tables["gate"]
+    task: Task | None = draft.tables["model"].get("task")
+    metric, minimum = metric_of(draft), gate.get("minimum")
+    if metric is not None and task is not None and metric not in METRICS[task]:
+        words = ", ".join(written(word) for word in METRICS[task])
+        yield gate.wrong("metric", f"a metric of {task}: {words}")
+    elif minimum is not None:
+        yield from _minimum(gate, metric, minimum)
+
+
+def _minimum(gate: Section, metric: Metric | None, minimum: float) -> Iterator[Mistake]:
+    if metric in _SHARES and not 0 <= minimum <= 1:
+        yield gate.wrong("minimum", f"a number from 0 to 1, as {metric} is")
+    elif metric == "r2" and minimum > 1:
+        yield gate.wrong("minimum", "a number up to 1, as r2 is")
+    elif metric in ("mae", "rmse", "log_loss") and minimum < 0:
+        yield gate.wrong("minimum", f"a number from 0, as {metric} is (it is the largest let through)")
+
+
+def metric_of(draft: Draft) -> Metric | None:
+    """The metric that is written, else the usual one of the task; None where either cannot be read."""
+    gate = draft.tables["gate"]
+    task: Task | None = draft.tables["model"].get("task")
+    if "metric" in gate.written:
+        metric: Metric | None = gate.get("metric")
+        return metric
+    return METRICS[task][0] if task is not None else None
+
+
+def _labels(draft: Draft) -> Iterator[Mistake]:
+    labels = draft.tables["labels"]
+    if labels.get("key") is not None and labels.get("key") == labels.get("target"):
+        yield labels.wrong("key", "another column than the target")
+    monitoring, retraining = draft.tables["monitoring"], draft.tables["retraining"]
+    on = retraining.get("on") or ()
+    needs_labels = "the truth comes back by [labels], which is missing"
+    if not labels.written and monitoring.get("performance") is not None:
+        yield monitoring.wrong("performance", "no performance without [labels]", needs_labels)
+    elif "performance" in on and "performance" not in monitoring.written:
+        hint = "how much worse than at the gate is an alarm: [monitoring] performance = 0.02"
+        yield retraining.wrong("on", '"performance" only with monitoring.performance', hint)
+
+
+def _retraining(draft: Draft) -> Iterator[Mistake]:
+    retraining = draft.tables["retraining"]
+    on = retraining.get("on")
+    if on is not None and "schedule" in on and "schedule" not in retraining.written:
+        yield retraining.wrong("on", '"schedule" only with retraining.schedule', 'for example schedule = "30d"')
+    if on is not None and "schedule" not in on and "schedule" in retraining.written:
+        yield retraining.wrong("schedule", 'no schedule unless "schedule" is in retraining.on', f"on = {written(on)}")
+    targets = [section for section in draft.data.values() if "target" in section.written]
+    timeless = bool(targets) and not any("time" in section.written for section in targets)
+    for key in ("history", "holdout"):
+        if timeless and retraining.get(key) is not None:
+            where = ".".join(targets[0].path)
+            yield retraining.wrong(
+                key, "no length of time unless the target's data has a time column", f"set {where}.time"
+            )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_instant(value: object) -> bool:
+    try:
+        return isinstance(value, str) and clock.from_iso(value) is not None
+    except ValueError:
+        return False
+
+
+_IS_OF_TYPE = {
+    "float": _is_number,
+    "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "boolean": lambda value: isinstance(value, bool),
+    "category": lambda value: isinstance(value, str),
+    "timestamp": _is_instant,
+}

@@ -1,0 +1,193 @@
+"""The contract's tables and keys: which there are, what each may hold, which must be there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import msgspec
+
+from shipworthy.contract import records
+from shipworthy.contract.rules import (
+    ADDRESS,
+    BOOLEAN,
+    CATEGORIES,
+    CRON,
+    FUNCTION,
+    LIVING_SOURCE,
+    NAME,
+    RELATIVE_PATH,
+    SCALAR,
+    SOURCE,
+    YEARLY,
+    Rule,
+    choice,
+    duration,
+    number,
+    several,
+    text,
+    whole,
+)
+
+Needs = Literal["training", "serving"]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table of the contract."""
+
+    record: type[msgspec.Struct]
+    rules: Mapping[str, Rule]
+    required: tuple[str, ...] = ()
+    blank: Mapping[str, str] = field(
+        default_factory=dict
+    )  # required keys that rehearsing does without: what stands there
+    tables: Mapping[str, Table] = field(default_factory=dict)  # tables inside this one
+
+
+_positive = number("a number above 0", lambda value: value > 0)
+_not_negative = number("a number from 0", lambda value: value >= 0)
+
+MODEL = Table(
+    records.Model,
+    {
+        "name": NAME,
+        "task": choice(records.Task),
+        "train": FUNCTION,
+        "environment": RELATIVE_PATH,
+        "seed": whole(0, 2**32 - 1),
+        "version": whole(1),
+        "threads": whole(1),
+    },
+    required=("name", "task", "train"),
+    blank={"task": "classification", "train": ""},
+)
+PURPOSE = Table(
+    records.Purpose,
+    {
+        "decision": text("the decision that is made on its answers, in words"),
+        "owner": text("who answers for it: a person or a team"),
+        "baseline": text('"prior", "last value", or the name of a feature'),
+    },
+    required=("decision", "owner"),
+    blank={"decision": "", "owner": ""},
+)
+DATA_SOURCE = Table(
+    records.DataSource,
+    {
+        "source": SOURCE,
+        "target": text("the name of the label's column"),
+        "time": text("the name of the column that history and holdout are cut by"),
+        "keep": BOOLEAN,
+    },
+    required=("source",),
+)
+LABELS = Table(
+    records.Labels,
+    {
+        "source": LIVING_SOURCE,
+        "key": text("the column that holds the prediction's id or the caller's own"),
+        "target": text("the column that holds the truth"),
+        "time": text("the column that says when the truth was known"),
+    },
+    required=("source", "key", "target"),
+)
+FEATURE = Table(
+    records.Feature,
+    {
+        "type": choice(records.FeatureType),
+        "nullable": BOOLEAN,
+        "min": number("a finite number"),
+        "max": number("a finite number"),
+        "values": CATEGORIES,
+        "unknown": choice(Literal["allow", "refuse"]),
+        "unit": text(),
+        "description": text(),
+        "on_violation": choice(records.OnViolation),
+        "default": SCALAR,
+    },
+    required=("type",),
+)
+SERVING = Table(
+    records.Serving,
+    {
+        "p99_ms": _positive,
+        "rate": _positive,
+        "durability": choice(Literal["process", "disk"]),
+        "workers": whole(1),
+        "max_rows": whole(1),
+        "host": text("an address to listen on"),
+        "port": whole(0, 65535),
+        "event_time": text("the name of a timestamp feature"),
+    },
+)
+RECORDING = Table(records.Recording, {"commit_every": duration(), "commit_bytes": whole(1)})
+SCORING = Table(records.Scoring, {"schedule": CRON, "deadline": duration()})
+MONITORING = Table(
+    records.Monitoring,
+    {
+        "drift": number("a share above 0 and below 1", lambda value: 0 < value < 1),
+        "false_alarms": YEARLY,
+        "window": duration(),
+        "lateness": duration(zero=True),
+        "webhook": ADDRESS,
+        "performance": _not_negative,
+    },
+)
+RETRAINING = Table(
+    records.Retraining,
+    {
+        "on": several(Literal["drift", "performance", "schedule"]),
+        "history": duration(),
+        "holdout": duration(),
+        "wait": duration(zero=True),
+        "schedule": duration(),
+    },
+)
+REBUILD = Table(records.RebuildRule, {"rung": choice(records.Rung), "when": choice(Literal["release", "off"])})
+GATE = Table(
+    records.Gate,
+    {
+        "enforcement": choice(records.Enforcement),
+        "metric": choice(records.Metric),
+        "minimum": number("a finite number"),
+        "margin": _not_negative,
+        "tolerance": _not_negative,
+        "confidence": number("a probability above 0.5 and below 1", lambda value: 0.5 < value < 1),
+    },
+    tables={"rebuild": REBUILD},
+)
+
+# Tables with fixed keys, by their name in the file. [parameters], [data.NAME] and [features] have names of the user's.
+TABLES: Mapping[str, Table] = {
+    "model": MODEL,
+    "purpose": PURPOSE,
+    "labels": LABELS,
+    "serving": SERVING,
+    "recording": RECORDING,
+    "scoring": SCORING,
+    "monitoring": MONITORING,
+    "retraining": RETRAINING,
+    "gate": GATE,
+}
+ORDER = (
+    "model",
+    "purpose",
+    "parameters",
+    "data",
+    "labels",
+    "features",
+    "serving",
+    "recording",
+    "scoring",
+    "monitoring",
+    "retraining",
+    "gate",
+)
+
+# The first one is meant where a contract names none.
+METRICS: Mapping[records.Task, tuple[records.Metric, ...]] = {
+    "classification": ("auc", "log_loss", "brier", "accuracy", "f1"),
+    "regression": ("rmse", "mae", "r2"),
+}
