@@ -86,11 +86,13 @@ class Page:
 
     def _traffic_charts(self) -> dict[str, charts.Spec]:
         points = self._traffic.points()
+        if not points:  # an empty time axis has no place to draw at
+            return {}
         serving = self._contract.serving
-        return {
-            "rate": charts.rate_chart(points, serving.rate),
-            "latency": charts.latency_chart(points, serving.p99_ms),
-        }
+        drawn = {"rate": charts.rate_chart(points, serving.rate)}
+        if any(point.p99_ms is not None for point in points):
+            drawn["latency"] = charts.latency_chart(points, serving.p99_ms)
+        return drawn
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _application: Starlette) -> AsyncIterator[None]:

@@ -1,0 +1,76 @@
+"""The page in a real browser."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+import uvicorn
+from dashboard import samples
+
+from shipworthy.dashboard.app import Page
+
+SCRAPE = """shipworthy_requests_total{{model="flight-delay",status="200"}} {count}
+# TYPE shipworthy_request_duration_seconds histogram
+shipworthy_request_duration_seconds_bucket{{le="0.001"}} {count}
+shipworthy_request_duration_seconds_bucket{{le="+Inf"}} {count}
+shipworthy_request_duration_seconds_count {count}
+shipworthy_request_duration_seconds_sum 1
+"""
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    scrapes = iter(range(0, 1_000_000, 400))
+
+    async def scrape() -> str:
+        return SCRAPE.format(count=next(scrapes))
+
+    listening = socket.create_server(("127.0.0.1", 0))
+    page = Page(samples.CONTRACT, samples.status, scrape)
+    server = uvicorn.Server(uvicorn.Config(page.application(), log_level="warning"))
+    thread = threading.Thread(target=server.run, args=([listening],))
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.mark.needs("chromium", "chromedriver")
+def test_a_browser_draws_every_chart_and_shows_the_evidence(url):
+    from selenium import webdriver  # noqa: PLC0415 - a skipped test needs no browser
+    from selenium.webdriver.support.ui import WebDriverWait  # noqa: PLC0415
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = "/usr/bin/chromium"
+    for argument in ("headless", "no-sandbox", "disable-gpu", "no-first-run", "disable-background-networking"):
+        options.add_argument(f"--{argument}")
+    driver = webdriver.Chrome(options, webdriver.ChromeService("/usr/bin/chromedriver"))
+    try:
+        driver.get(url)
+        drawn = "return document.querySelectorAll('.chart svg').length"
+        WebDriverWait(driver, 30).until(lambda browser: browser.execute_script(drawn) == 4)
+        text = driver.find_element("tag name", "main").text
+        assert "auc 0.741 beats the baseline" in text
+        assert "UNPROVEN" in text
+        assert "runtime is waived until 2027-01-31" in text
+        assert "rebook passengers <b>now</b>" in driver.find_element("tag name", "header").text
+        assert [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"] == []
+    finally:
+        driver.quit()
+
+
+def test_programs_get_what_people_see(url):
+    found = httpx.get(f"{url}/status.json").json()
+    assert found["live"]["number"] == 2
+    assert [mark["kind"] for mark in found["marks"]] == ["alarm", "released", "held"]
+
+
+def test_the_drawing_library_comes_from_this_server_and_names_no_other(url):
+    script = httpx.get(f"{url}/vega.js", timeout=30)
+    assert len(script.content) > 500_000
+    assert "src=" not in httpx.get(url).text.replace('src="/vega.js"', "")
