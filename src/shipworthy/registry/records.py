@@ -27,8 +27,9 @@ class LatencyVerdict(msgspec.Struct, frozen=True):
     limit_ms: float
     confidence: float
     generator_late_ms: float  # p99 of the load generator's own lateness
-    throttled_ms: float  # CPU time withheld by the control group meanwhile
-    foreign_load: float  # cores that other processes used meanwhile
+    throttled_ms: float | None  # CPU time withheld by the control group meanwhile; None: this system does not tell
+    foreign_load: float | None  # cores that other processes used meanwhile; None: this system does not tell
+    cold_ms: float | None = None  # the very first request, before the warm-up; None: it was not answered
 
 
 class Rehearsal(msgspec.Struct, frozen=True):

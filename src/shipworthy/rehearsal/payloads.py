@@ -1,0 +1,94 @@
+"""Request bodies for a load: from rows there are, or from the contract alone, the same for the same seed."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from shipworthy import clock
+from shipworthy.contract.faults import ARROW_TYPES, check
+from shipworthy.contract.records import Feature, Value
+from shipworthy.contract.violations import tolerates
+from shipworthy.models.columns import to_arrow
+from shipworthy.models.records import Columns
+
+Cell = Value | None
+_NULLS = 0.05  # share of nulls in a nullable feature
+_SPAN = 1_000.0  # width of a range that the contract leaves open
+_UNKNOWN = ("a", "b", "c")  # categories where the contract names none
+_encode = msgspec.json.Encoder().encode
+
+
+def from_contract(features: Sequence[Feature], bodies: int, *, seed: int = 0, rows: int = 1) -> list[bytes]:
+    """Bodies of `rows` rows each that keep the contract: inside ranges, of known categories, some nulls.
+
+    Timestamps lie in the last day, since a server may refuse what is ahead of the clock; all else is the seed's.
+    """
+    source = random.Random(seed)
+    return [
+        body([{feature.name: _sample(feature, source) for feature in features} for _ in range(rows)])
+        for _ in range(bodies)
+    ]
+
+
+def from_columns(features: Sequence[Feature], columns: Columns, bodies: int, *, rows: int = 1) -> list[bytes]:
+    """Bodies of `rows` real rows each, in turn, for as long as it takes; rows that the contract refuses are left out.
+
+    From the contract alone where no row is left.
+    """
+    table = _accepted(features, to_arrow(columns, features)).slice(0, bodies * rows)
+    cells = [{name: _cell(value) for name, value in row.items()} for row in table.to_pylist()]
+    if not cells:
+        return from_contract(features, bodies, rows=rows)
+    return [body([cells[(number * rows + row) % len(cells)] for row in range(rows)]) for number in range(bodies)]
+
+
+def body(rows: Sequence[Mapping[str, Cell]]) -> bytes:
+    """The JSON body of POST /predict."""
+    return _encode({"rows": rows})
+
+
+def _sample(feature: Feature, source: random.Random) -> Cell:
+    if feature.nullable and source.random() < _NULLS:
+        return None
+    if feature.type == "category":
+        return source.choice(feature.values or _UNKNOWN)
+    if feature.type == "boolean":
+        return source.random() < 0.5
+    if feature.type == "timestamp":
+        return clock.to_iso((clock.now() - source.randrange(clock.DAY)) // clock.SECOND * clock.SECOND)
+    low, high = _range(feature)
+    if feature.type == "integer":
+        return source.randint(math.ceil(low), max(math.ceil(low), math.floor(high)))
+    return source.uniform(low, high)
+
+
+def _range(feature: Feature) -> tuple[float, float]:
+    low, high = feature.min, feature.max
+    if low is None:
+        low = 0.0 if high is None else high - _SPAN
+    return low, low + _SPAN if high is None else high
+
+
+def _accepted(features: Sequence[Feature], table: pa.Table) -> pa.Table:
+    keep = np.ones(table.num_rows, bool)
+    for index, feature in enumerate(features):
+        checked = check(feature, table[feature.name], feature.values)
+        for fault in checked.faults:
+            if not tolerates(feature, fault.kind):
+                keep &= ~np.asarray(fault.mask)
+        if feature.type == "timestamp":  # Python's datetime ends at microseconds
+            table = table.set_column(
+                index, feature.name, table[feature.name].cast(ARROW_TYPES["timestamp"], safe=False)
+            )
+    return table.filter(pa.array(keep))
+
+
+def _cell(value: Value | datetime | None) -> Cell:
+    return clock.to_iso(clock.from_datetime(value)) if isinstance(value, datetime) else value

@@ -1,0 +1,130 @@
+"""The SLA's verdict: the real server driven at the promised rate, and what follows with the asked-for confidence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+
+from shipworthy.contract.records import Serving
+from shipworthy.registry.records import LatencyVerdict, Outcome
+from shipworthy.rehearsal.conditions import Conditions, Watch
+from shipworthy.rehearsal.load import Load, Target, open_loop
+from shipworthy.rehearsal.statistics import judge, late_allowed, late_refuting, requests_needed, requests_within
+
+QUANTILE = 0.99
+SECONDS = 30.0  # a verification takes at most, warm-up apart
+_WARM_UP = 1.0  # seconds at the rate
+_MOST_WARM_UP = 500  # requests
+
+
+def verify(
+    target: Target,
+    serving: Serving,
+    *,
+    confidence: float = 0.99,
+    seconds: float = SECONDS,
+    seed: int = 0,
+    roots: Collection[int] = (),
+) -> LatencyVerdict:
+    """Whether the server at `target` keeps `serving.p99_ms` at `serving.rate`, said with `confidence`.
+
+    As many requests as the confidence needs within `seconds`; where the promised rate is too low for that, a higher
+    one is offered, which is harder to keep. The warm-up is not measured, the first request is reported apart.
+    `roots` are processes whose load is not foreign, besides this one and its descendants.
+    """
+    requests, rate = _plan(serving.rate, seconds, confidence)
+    watch = Watch(roots)
+    load = open_loop(
+        target,
+        rate=rate,
+        requests=requests,
+        warm_up=min(_MOST_WARM_UP, math.ceil(_WARM_UP * rate)),
+        limit_ms=serving.p99_ms,
+        give_up=late_refuting(requests, QUANTILE, confidence),
+        seed=seed,
+    )
+    conditions = watch.conditions()
+    outcome, reason = decide(load, conditions, serving, confidence)
+    return LatencyVerdict(
+        outcome=outcome,
+        reason=reason,
+        rate=rate,
+        requests=load.requests,
+        late=load.late(serving.p99_ms),
+        errors=sum(load.errors.values()),
+        p50_ms=_finite(load, 0.5, target.timeout),
+        p99_ms=_finite(load, 0.99, target.timeout),
+        p999_ms=_finite(load, 0.999, target.timeout),
+        limit_ms=serving.p99_ms,
+        confidence=confidence,
+        generator_late_ms=load.generator_late_ms if load.requests else 0.0,
+        throttled_ms=conditions.throttled_ms,
+        foreign_load=conditions.foreign_load,
+        cold_ms=load.cold_ms if math.isfinite(load.cold_ms) else None,
+    )
+
+
+def decide(load: Load, conditions: Conditions, serving: Serving, confidence: float) -> tuple[Outcome, str]:
+    """What a load says of the SLA, and why, in one sentence. Pure.
+
+    Trouble of the machine or the generator makes latencies longer, never shorter: it may excuse a failure, and never
+    turns a pass into doubt.
+    """
+    limit, late = serving.p99_ms, load.late(serving.p99_ms)
+    counted = f"{late:,} of {load.requests:,} requests at {load.rate:g} a second took over {limit:g} ms"
+    if load.errors:
+        counted += f" or failed ({_named(load.errors)})"
+    judgement = judge(load.requests, late, QUANTILE, confidence)
+    if judgement == "passed":
+        return (
+            "passed",
+            f"{counted}, which shows p99 within {limit:g} ms at {confidence:.0%} confidence{_faster(load, serving)}",
+        )
+    if math.isfinite(load.alone_ms) and load.alone_ms > limit:
+        return (
+            "blocked",
+            f"{counted}; a request alone, with nothing else going on, already takes {load.alone_ms:.1f} ms",
+        )
+    if judge(load.requests, sum(load.errors.values()), QUANTILE, confidence) == "blocked":
+        return "blocked", counted
+    excuse = _excuse(load, conditions, serving)
+    if excuse:
+        return "undecided", f"{counted}, but {excuse}"
+    if judgement == "blocked":
+        return "blocked", f"{counted}, which shows p99 over {limit:g} ms at {confidence:.0%} confidence"
+    allowed = late_allowed(load.requests, QUANTILE, confidence)
+    return "undecided", f"{counted}: too close to 1% to tell ({allowed} would have passed)"
+
+
+def _plan(rate: float, seconds: float, confidence: float) -> tuple[int, float]:
+    requests = requests_within(seconds, rate, QUANTILE, confidence)
+    if requests is not None:
+        return requests, rate
+    needed = requests_needed(0, QUANTILE, confidence)
+    return needed, needed / seconds
+
+
+def _excuse(load: Load, conditions: Conditions, serving: Serving) -> str:
+    if conditions.disturbed:
+        return f"meanwhile {conditions}"
+    if load.saturated or load.generator_late_ms > serving.p99_ms / 2:
+        return (
+            f"the load generator was itself {load.generator_late_ms:.1f} ms late (p99) and used {load.busy:.2f} cores"
+        )
+    if load.rate > serving.rate:
+        return f"the promise is {serving.rate:g} a second, and more were sent to have enough of them in time"
+    return ""
+
+
+def _faster(load: Load, serving: Serving) -> str:
+    return f" (the promise is {serving.rate:g} a second)" if load.rate > serving.rate else ""
+
+
+def _named(errors: dict[str, int]) -> str:
+    return ", ".join(f"{reason}: {count}" for reason, count in sorted(errors.items(), key=lambda item: -item[1])[:3])
+
+
+def _finite(load: Load, quantile: float, timeout: float) -> float:
+    """A quantile that can be written as JSON: what never came is given the time that was waited for it."""
+    found = load.quantile_ms(quantile)
+    return found if math.isfinite(found) else timeout * 1000
