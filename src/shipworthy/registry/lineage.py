@@ -1,0 +1,181 @@
+"""Where something came from and what came of it: prediction → release → run → data, code, environment, and back."""
+
+from __future__ import annotations
+
+import msgspec
+
+from shipworthy.contract.records import Rung, Value
+from shipworthy.errors import NotFound, WrongUse
+from shipworthy.lineage.records import Cut, DataPin, ReachedRung, Rebuild, Run
+from shipworthy.registry.aliases import KIND as ALIAS
+from shipworthy.registry.records import AliasChange, Release, Verdict
+from shipworthy.store.ledger import Entry, Ledger
+
+SHORTEST = 6  # characters of a digest's beginning
+
+
+class DataLineage(msgspec.Struct, frozen=True):
+    """One data version that a model was made from."""
+
+    name: str
+    version: str  # "delta:data/flights@12"; without "@…" for files
+    digest: str
+    content_digest: str
+    rows: int
+    cut: Cut | None
+
+
+class RebuildLineage(msgspec.Struct, frozen=True):
+    """One time that a run was made again."""
+
+    id: str
+    rung: ReachedRung
+    wanted: Rung
+    differences: tuple[str, ...]
+
+
+class RunLineage(msgspec.Struct, frozen=True):
+    """What a run was made from, and what was found about it."""
+
+    id: str
+    model: str
+    at: int  # finished, ns since 1970, UTC
+    data: tuple[DataLineage, ...]
+    code: str  # digest of the snapshot
+    commit: str | None
+    dirty: bool | None
+    lock: str  # digest
+    python: str
+    parameters: dict[str, Value]
+    seed: int
+    metrics: dict[str, float]
+    model_digest: str
+    canonical_digest: str | None
+    rebuilds: tuple[RebuildLineage, ...]
+    verdicts: tuple[Verdict, ...]  # the last one of each check
+    releases: tuple[int, ...]
+
+
+class AliasLineage(msgspec.Struct, frozen=True):
+    """A time from which a release was, or was no longer, what an alias names."""
+
+    alias: str
+    at: int  # ns since 1970, UTC
+    began: bool
+    because: str
+    by: str
+
+
+class ReleaseLineage(msgspec.Struct, frozen=True):
+    """A release, whose run it is, and when it was live."""
+
+    id: str
+    model: str
+    number: int
+    at: int
+    proven: bool
+    verdicts: tuple[Verdict, ...]  # as they were when it was released
+    statement: str  # digest of the provenance's envelope, an object
+    key: str  # id of the key that signed
+    aliases: tuple[AliasLineage, ...]  # oldest first
+    run: RunLineage
+
+
+class VersionLineage(msgspec.Struct, frozen=True):
+    """A data version, and every run that was made from it, newest first."""
+
+    data: DataLineage
+    runs: tuple[RunLineage, ...]
+
+
+def lineage_of_release(ledger: Ledger, model: str, number: int) -> ReleaseLineage:
+    """Back from a release (a prediction's id says which one answered). NotFound."""
+    entry = ledger.by_key("release", model, str(number))
+    if entry is None:
+        raise NotFound(f"{model} has no release {number}")
+    release = entry.decode(Release)
+    return ReleaseLineage(
+        id=entry.id,
+        model=model,
+        number=number,
+        at=release.at,
+        proven=release.proven,
+        verdicts=release.verdicts,
+        statement=release.statement,
+        key=release.key,
+        aliases=_aliases(ledger, model, number),
+        run=lineage_of_run(ledger, ledger.get(release.run)),
+    )
+
+
+def lineage_of_run(ledger: Ledger, entry: Entry) -> RunLineage:
+    """Back from a run to its inputs, and forward to what was found and released of it."""
+    run = entry.decode(Run)
+    about = ledger.about(entry.id)
+    latest = {verdict.check: verdict for verdict in reversed([e.decode(Verdict) for e in about if e.kind == "verdict"])}
+    return RunLineage(
+        id=entry.id,
+        model=entry.model,
+        at=run.finished,
+        data=tuple(_data(pin) for pin in run.data),
+        code=run.code.digest,
+        commit=run.code.commit,
+        dirty=run.code.dirty,
+        lock=run.environment.lock,
+        python=run.environment.python,
+        parameters=run.parameters,
+        seed=run.seed,
+        metrics=run.metrics,
+        model_digest=run.model_digest,
+        canonical_digest=run.canonical_digest,
+        rebuilds=tuple(_rebuild(e) for e in about if e.kind == "rebuild"),
+        verdicts=tuple(latest.values()),
+        releases=tuple(sorted(e.decode(Release).number for e in about if e.kind == "release")),
+    )
+
+
+def lineage_of_version(ledger: Ledger, version: str, *, model: str | None = None) -> VersionLineage:
+    """Forward from a data version: "delta:data/flights@12", "flights@12", or the beginning of one of its digests.
+
+    NotFound where no run was made from it; WrongUse where the beginning fits several.
+    """
+    made = [
+        (entry, pin) for entry in ledger.entries("run", model) for pin in entry.decode(Run).data if _is(pin, version)
+    ]
+    if not made:
+        raise NotFound(f"no run was made from a data version called {version!r}")
+    versions = sorted({f"{version_of(pin)}, digest {pin.digest}" for _, pin in made})
+    if len(versions) > 1:
+        listed = "\n".join(f"  {line}" for line in versions)
+        raise WrongUse(f"{version!r} could mean several data versions; give more of it:\n{listed}")
+    runs = {entry.id: entry for entry, _ in made}
+    return VersionLineage(_data(made[0][1]), tuple(lineage_of_run(ledger, entry) for entry in runs.values()))
+
+
+def version_of(pin: DataPin) -> str:
+    """A data version as people name it."""
+    return f"{pin.kind}:{pin.location}" + ("" if pin.version is None else f"@{pin.version}")
+
+
+def _is(pin: DataPin, version: str) -> bool:
+    if version in (version_of(pin), f"{pin.name}@{pin.version}"):
+        return True
+    return len(version) >= SHORTEST and any(d.startswith(version) for d in (pin.digest, pin.content_digest))
+
+
+def _data(pin: DataPin) -> DataLineage:
+    return DataLineage(pin.name, version_of(pin), pin.digest, pin.content_digest, pin.rows, pin.cut)
+
+
+def _rebuild(entry: Entry) -> RebuildLineage:
+    rebuild = entry.decode(Rebuild)
+    return RebuildLineage(entry.id, rebuild.rung, rebuild.wanted, rebuild.differences)
+
+
+def _aliases(ledger: Ledger, model: str, number: int) -> tuple[AliasLineage, ...]:
+    changes = [(entry.at, entry.decode(AliasChange)) for entry in reversed(ledger.entries(ALIAS, model))]
+    return tuple(
+        AliasLineage(change.alias, at, change.release == number, change.because, change.by)
+        for at, change in changes
+        if number in (change.release, change.before) and change.release != change.before
+    )

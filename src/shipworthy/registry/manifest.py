@@ -1,0 +1,80 @@
+"""A release's manifest: every file that a server may read, by digest, in the form of OpenSSF model signing.
+
+The signed statement is what counts (`manifest.dsse.json`); `manifest.json` is the same, for people.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+import msgspec
+
+from shipworthy.errors import Tampered
+from shipworthy.lineage.statement import MODEL_SIGNATURE, Resource, Statement, read_statement
+from shipworthy.store.objects import File
+
+CONTRACT_FILE = "contract.json"
+REFERENCE_FILE = "reference.json"
+PROVENANCE_FILE = "provenance.dsse.json"
+MANIFEST_FILE = "manifest.json"
+ENVELOPE_FILE = "manifest.dsse.json"
+UNLISTED = (MANIFEST_FILE, ENVELOPE_FILE)  # a manifest cannot hold its own digest
+
+_SERIALIZATION = {"method": "files", "hash_type": "sha256", "allow_symlinks": False}
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """Which release a manifest is of."""
+
+    version: int  # of this format: 1
+    model: str
+    number: int
+    run: str  # id
+    contract: str  # digest
+    proven: bool
+    unproven_because: tuple[str, ...]  # in plain words; empty where it is proven
+    at: int  # ns since 1970, UTC
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """Which release, and its files: path -> SHA-256."""
+
+    identity: Identity
+    files: dict[str, str]
+
+
+def manifest_statement(identity: Identity, files: Iterable[File]) -> Statement:
+    """The statement that is signed."""
+    listed = sorted((file for file in files if file.path not in UNLISTED), key=lambda file: file.path)
+    resources = [{"name": file.path, "algorithm": "sha256", "digest": file.digest} for file in listed]
+    root = hashlib.sha256(b"".join(bytes.fromhex(file.digest) for file in listed)).hexdigest()
+    return Statement(
+        subject=(Resource(name=f"{identity.model}@{identity.number}", digest={"sha256": root}),),
+        predicate_type=MODEL_SIGNATURE,
+        predicate={
+            "serialization": _SERIALIZATION,
+            "resources": resources,
+            "release": msgspec.to_builtins(identity),
+        },
+    )
+
+
+def read_manifest(payload: bytes) -> Manifest:
+    """The manifest in a signed payload. Tampered where it is none."""
+    statement = read_statement(payload, MODEL_SIGNATURE)
+    try:
+        predicate = msgspec.convert(statement.predicate, type=_Predicate)
+    except msgspec.ValidationError as error:
+        raise Tampered(f"the signed manifest is not one of a release: {error}") from error
+    return Manifest(predicate.release, {resource.name: resource.digest for resource in predicate.resources})
+
+
+class _Listed(msgspec.Struct, frozen=True):
+    name: str
+    digest: str
+
+
+class _Predicate(msgspec.Struct, frozen=True):
+    resources: tuple[_Listed, ...]
+    release: Identity

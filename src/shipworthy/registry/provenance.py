@@ -1,0 +1,89 @@
+"""How a release came to be, as SLSA provenance v1 (https://slsa.dev/provenance/v1), from the record of its run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+import shipworthy
+from shipworthy import clock
+from shipworthy.contract.records import Value
+from shipworthy.lineage.records import DataPin, Run
+from shipworthy.lineage.statement import PROVENANCE, Resource, Statement, of_file
+from shipworthy.registry.manifest import Identity
+from shipworthy.registry.records import Verdict
+
+BUILD_TYPE = "urn:shipworthy:train:v1"
+BUILDER = "urn:shipworthy:trainer"
+
+
+def provenance_statement(identity: Identity, run: Run, verdicts: Sequence[Verdict], rebuild: str | None) -> Statement:
+    """What the release's files were made from, and what was proven of them."""
+    return Statement(
+        subject=tuple(of_file(file) for file in run.files),
+        predicate_type=PROVENANCE,
+        predicate={
+            "buildDefinition": {
+                "buildType": BUILD_TYPE,
+                "externalParameters": _external(run),
+                "internalParameters": {"variables": run.environment.variables, "threads": run.environment.threads},
+                "resolvedDependencies": [msgspec.to_builtins(resource) for resource in _dependencies(run)],
+            },
+            "runDetails": {
+                "builder": {"id": BUILDER, "version": {"shipworthy": shipworthy.__version__}},
+                "metadata": {
+                    "invocationId": identity.run,
+                    "startedOn": clock.to_iso(run.started),
+                    "finishedOn": clock.to_iso(run.finished),
+                },
+                "byproducts": [msgspec.to_builtins(resource) for resource in _byproducts(run, verdicts, rebuild)],
+            },
+            "release": msgspec.to_builtins(identity),
+        },
+    )
+
+
+def _external(run: Run) -> dict[str, Any]:
+    parameters: dict[str, Value] = run.parameters
+    return {
+        "train": run.contract.model.train,
+        "parameters": parameters,
+        "seed": run.seed,
+        "contract": run.contract.digest,
+    }
+
+
+def _dependencies(run: Run) -> list[Resource]:
+    commit = {} if run.code.commit is None else {"gitCommit": run.code.commit}
+    code = Resource(name="code", digest={"tree": run.code.digest, **commit}, annotations={"dirty": run.code.dirty})
+    environment = run.environment
+    lock = Resource(
+        name="environment",
+        uri=f"file:{run.contract.model.environment}",
+        digest={"sha256": environment.lock},
+        annotations={"python": environment.python, "platform": environment.platform, "blas": environment.blas},
+    )
+    return [code, lock, *(_data(pin) for pin in run.data)]
+
+
+def _data(pin: DataPin) -> Resource:
+    version = "" if pin.version is None else f"?version={pin.version}"
+    return Resource(
+        name=pin.name,
+        uri=f"{pin.kind}:{pin.location}{version}",
+        digest={"sha256": pin.digest, "content": pin.content_digest},
+        annotations={"rows": pin.rows, "table": pin.table, "cut": msgspec.to_builtins(pin.cut)},
+    )
+
+
+def _byproducts(run: Run, verdicts: Sequence[Verdict], rebuild: str | None) -> list[Resource]:
+    canonical = {} if run.canonical_digest is None else {"canonical": run.canonical_digest}
+    return [
+        Resource(name="model", digest={"sha256": run.model_digest, **canonical}),
+        Resource(name="answers on the probes", digest={"sha256": run.prediction_digest}),
+        Resource(name="metrics", annotations=dict(run.metrics)),
+        Resource(name="rebuild", annotations={"id": rebuild}),
+        *(Resource(name=f"check: {verdict.check}", annotations=msgspec.to_builtins(verdict)) for verdict in verdicts),
+    ]

@@ -1,0 +1,147 @@
+"""Releases: immutable, numbered, signed; what may answer real traffic."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from shipworthy import clock, digest
+from shipworthy.errors import InUse, NotFound, Refused, Undecided
+from shipworthy.lineage.records import Run
+from shipworthy.registry.fitness import Fitness, fitness, said, stops
+from shipworthy.registry.manifest import (
+    CONTRACT_FILE,
+    ENVELOPE_FILE,
+    MANIFEST_FILE,
+    PROVENANCE_FILE,
+    REFERENCE_FILE,
+    Identity,
+    manifest_statement,
+)
+from shipworthy.registry.provenance import provenance_statement
+from shipworthy.registry.records import Release, Verdict
+from shipworthy.registry.signing import SigningKey
+from shipworthy.registry.trust import TrustedKeys
+from shipworthy.registry.verification import VerifiedRelease, verify_release
+from shipworthy.store.layout import Layout
+from shipworthy.store.ledger import Entry, Ledger
+from shipworthy.store.objects import File, Objects
+
+KIND = "release"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a release rests on."""
+
+    verdicts: tuple[Verdict, ...]  # waivers already applied
+    required: tuple[str, ...]  # checks that must have a verdict
+    rebuild: str | None = None  # id
+
+
+class Releases:
+    """The releases of all models in one ledger."""
+
+    def __init__(self, ledger: Ledger, objects: Objects) -> None:
+        self._ledger = ledger
+        self._objects = objects
+
+    def release(self, run: Entry, evidence: Evidence, key: SigningKey, *, at: int | None = None) -> Entry:
+        """Release a run under the next number; a run that is released already gives its standing release.
+
+        Where the contract blocks: Refused naming each check that has not passed, Undecided where all that stands
+        against it could not be measured. Otherwise such checks make the release unproven, and it says so.
+        """
+        record = run.decode(Run)
+        fit = fitness(evidence.verdicts, evidence.required)
+        if stops(record.contract.gate.enforcement):
+            _refuse_unless_fit(run.id, fit)
+        while True:
+            standing = self.of_run(run.model, run.id)
+            if standing is not None:
+                return standing
+            made = self._make(run, record, evidence, fit, key, clock.now() if at is None else at)
+            self._objects.settle({*(file.digest for file in made.files), made.statement})
+            try:
+                return self._ledger.append(KIND, run.model, made, subject=run.id, key=str(made.number), at=at)
+            except InUse:  # another releaser took the number
+                continue
+
+    def of_run(self, model: str, run: str) -> Entry | None:
+        """The release of a run."""
+        return self._ledger.newest(KIND, model, subject=run)
+
+    def get(self, model: str, number: int) -> Release:
+        """A release by its number. NotFound."""
+        entry = self._ledger.by_key(KIND, model, str(number))
+        if entry is None:
+            raise NotFound(f"{model} has no release {number}; `shipworthy status` lists those that exist")
+        return entry.decode(Release)
+
+    def all(self, model: str) -> list[Release]:
+        """Newest first."""
+        return [entry.decode(Release) for entry in self._ledger.entries(KIND, model)]
+
+    def materialise(self, layout: Layout, model: str, number: int, trusted: TrustedKeys) -> VerifiedRelease:
+        """A release's files in their folder on this machine, verified; written where they are not there yet."""
+        folder = layout.release(model, number)
+        if not folder.exists():
+            with suppress(InUse):  # another process was faster: what it wrote is verified below, like our own
+                self._objects.materialise(self.get(model, number).files, folder)
+        return verify_release(folder, trusted, model=model, number=number)
+
+    def _make(self, run: Entry, record: Run, evidence: Evidence, fit: Fitness, key: SigningKey, at: int) -> Release:
+        newest = self._ledger.newest(KIND, run.model)
+        identity = Identity(
+            version=1,
+            model=run.model,
+            number=1 if newest is None else newest.decode(Release).number + 1,
+            run=run.id,
+            contract=record.contract.digest,
+            proven=fit.proven and evidence.rebuild is not None,
+            unproven_because=(*fit.unproven_because, *_not_rebuilt(evidence)),
+            at=at,
+        )
+        envelope = key.sign(provenance_statement(identity, record, evidence.verdicts, evidence.rebuild))
+        files = self._signed_files(identity, record, envelope, key)
+        reference = next((file.digest for file in files if file.path == REFERENCE_FILE), "")
+        return Release(
+            version=1,
+            model=run.model,
+            number=identity.number,
+            run=run.id,
+            rebuild=evidence.rebuild,
+            proven=identity.proven,
+            contract=identity.contract,
+            reference=reference,
+            verdicts=evidence.verdicts,
+            files=files,
+            statement=digest.of_bytes(envelope),
+            key=key.id,
+            at=at,
+        )
+
+    def _signed_files(self, identity: Identity, record: Run, envelope: bytes, key: SigningKey) -> tuple[File, ...]:
+        contract = self._put(CONTRACT_FILE, digest.canonical_json(record.contract))
+        listed = [*record.files, contract, self._put(PROVENANCE_FILE, envelope)]
+        manifest = manifest_statement(identity, listed)
+        signed = [self._put(MANIFEST_FILE, manifest.encode()), self._put(ENVELOPE_FILE, key.sign(manifest))]
+        return tuple(sorted([*listed, *signed], key=lambda file: file.path))
+
+    def _put(self, path: str, content: bytes) -> File:
+        return File(path, self._objects.put(content), len(content))
+
+
+def _not_rebuilt(evidence: Evidence) -> tuple[str, ...]:
+    return () if evidence.rebuild is not None else ("it was never made again from its record",)
+
+
+def _refuse_unless_fit(run: str, fit: Fitness) -> None:
+    against = (*fit.blocked, *fit.undecided)
+    if not against:
+        return
+    lines = "\n".join(f"  {said(verdict)}" for verdict in against)
+    message = f"{run} is not released; {len(against)} check(s) stand against it:\n{lines}"
+    if fit.blocked:
+        raise Refused(message)
+    raise Undecided(message)
