@@ -1,0 +1,68 @@
+"""The likelihood ratio of the recent past to the reference, clipped so that no drift within the radius can profit.
+
+Payoff of a row in bin k: g_k = clip(q_k / p_k, low, high), scaled so that its expectation is at most 1 under every
+distribution within total variation r of p: E_p g + r (high - low) = 1 (Huber's least favourable pair). It catches what
+sets are slow at, such as changes of scale.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shipworthy.monitoring.witnesses.wager import Bets, Floats
+
+HALF_LIVES: Floats = np.array([0.3, 1.0, 5.0, 25.0])  # windows
+_PRIOR = {"row": 0.5, "window": 0.05}  # weight of the reference in q: rows a bin; windows a bin
+_SMALLEST = 1e-4  # share that a bin of the reference counts for at least
+
+
+class Likelihood:
+    """One ratio a half-life."""
+
+    experts = len(HALF_LIVES)
+
+    def __init__(self, reference: Floats, radius: float, bets: Bets) -> None:
+        floored = np.maximum(reference, _SMALLEST)
+        self._p = floored / floored.sum()
+        self._radius = radius + float(np.abs(self._p - reference).sum() / 2)
+        self._bets: Bets = bets
+        self._weight = _PRIOR[bets] * len(reference)
+        self._past = np.zeros((len(HALF_LIVES), len(reference)))
+        self._decay = 0.5 ** (1 / HALF_LIVES)[:, None]
+
+    def bet(self, counts: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+        """See `Witness`."""
+        seen = self._past.sum(axis=1, keepdims=True)
+        payoff = clipped(self._p, (self._past + self._weight * self._p) / (seen + self._weight), self._radius)
+        betting = np.abs(np.log(payoff)).max(axis=1) > 1e-9  # the ratio is 1 wherever q is within r
+        if self._bets == "window":
+            return np.log(payoff @ (counts / counts.sum())), betting
+        return np.log(payoff) @ counts, betting
+
+    def learn(self, counts: Floats) -> None:
+        """See `Witness`."""
+        self._past = self._past * self._decay + (counts / counts.sum() if self._bets == "window" else counts)
+
+
+def clipped(p: Floats, q: Floats, radius: float) -> Floats:
+    """(n, bins) payoffs g of n alternatives q, (n, bins), against p, (bins,); all 1 where q is within the radius.
+
+    high solves sum max(q / high - p, 0) = r and low solves sum max(p - q / low, 0) = r. The best set for either holds
+    the bins of the largest (smallest) ratios, so one sort gives both, exactly.
+    """
+    ratio = q / p
+    order = np.argsort(-ratio, axis=1, kind="stable")
+    sorted_q = np.take_along_axis(q, order, axis=1)
+    sorted_p = p[order]
+    high = (np.cumsum(sorted_q, axis=1) / (radius + np.cumsum(sorted_p, axis=1))).max(axis=1)
+    rest_q, rest_p = np.cumsum(sorted_q[:, ::-1], axis=1), np.cumsum(sorted_p[:, ::-1], axis=1)
+    over = rest_p > radius
+    low = np.where(over, rest_q / np.where(over, rest_p - radius, 1.0), np.inf).min(axis=1)
+    inside = np.maximum(q - p, 0).sum(axis=1) <= radius
+    high, low = np.where(inside, 1.0, np.maximum(high, 1.0)), np.where(inside, 1.0, np.minimum(low, 1.0))
+    payoff: Floats = np.clip(ratio, low[:, None], high[:, None])
+    # The spread of the payoffs taken, not high - low: all ratios may lie on one side of a clip.
+    worst = payoff @ p + radius * (payoff.max(axis=1) - payoff.min(axis=1))
+    scaled: Floats = payoff / worst[:, None]
+    return scaled
