@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 
 from shipworthy.errors import NotFound, WrongUse
 from shipworthy.models.bundle import Bundle
+from shipworthy.models.inside.convention import NULL_TEXT
 from shipworthy.models.records import Answers, Columns, RuntimeName
 from shipworthy.models.runtimes import FILES
-
-NULL_TEXT = "␀"  # no text that a caller sends: "" is a category of its own
 
 Feed = Callable[[NDArray[Any]], NDArray[Any]]
 

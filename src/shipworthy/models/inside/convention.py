@@ -1,0 +1,5 @@
+"""What a graph and the runtime that feeds it have agreed on."""
+
+NULL_TEXT = "␀"  # a null in a string tensor; no text that a caller sends: "" is a category of its own
+EXACT = "exact"  # how a graph came about: written by us, in double precision
+CONVERTED = "skl2onnx"

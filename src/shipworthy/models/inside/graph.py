@@ -1,0 +1,108 @@
+"""An ONNX graph in the making: one input a feature, double precision, a column known by tensor and place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+ML = "ai.onnx.ml"
+OPSET = 21
+IR_VERSION = 10
+
+
+class Unsupported(Exception):
+    """This model has something that cannot be written as a graph; the message says what."""
+
+
+class Column(NamedTuple):
+    """One column of a tensor (n, width)."""
+
+    tensor: str
+    place: int
+    width: int
+    text: bool
+
+
+class Graph:
+    """Nodes and constants, and the features that were asked for."""
+
+    def __init__(self, features: Sequence[dict[str, Any]]) -> None:
+        self._features = {feature["name"]: feature["type"] for feature in features}
+        self._inputs: dict[str, Any] = {}
+        self.ml_version = 5  # 4 still has the tree operators that 5 took away
+        self._nodes: list[Any] = []
+        self._constants: list[Any] = []
+
+    def features(self) -> list[Column]:
+        """All features as columns, in the contract's order. Only those that are used become inputs."""
+        return [Column(name, 0, 1, kind == "category") for name, kind in self._features.items()]
+
+    def op(self, kind: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
+        """Adds a node with one output; the output's name."""
+        for name in inputs:
+            self._use(name)
+        output = f":{len(self._nodes)}"  # no feature's name: those of a contract hold no colon
+        self._nodes.append(helper.make_node(kind, list(inputs), [output], domain=domain, **attributes))
+        return output
+
+    def constant(self, value: Any) -> str:
+        """A constant: an array, or texts."""
+        name = f":constant{len(self._constants)}"
+        self._constants.append(tensor(value, name))
+        return name
+
+    def numbers(self, columns: Sequence[Column]) -> str:
+        """Columns of numbers as one double tensor (n, len(columns))."""
+        if any(column.text for column in columns):
+            names = ", ".join(column.tensor for column in columns if column.text)
+            raise Unsupported(f"texts ({names}) where numbers are expected")
+        parts = [self._part(name, list(group)) for name, group in groupby(columns, key=lambda column: column.tensor)]
+        if not parts:
+            raise Unsupported("the model uses no feature")
+        return parts[0] if len(parts) == 1 else self.op("Concat", *parts, axis=1)
+
+    def block(self, name: str, width: int) -> list[Column]:
+        """The columns of a double tensor (n, width)."""
+        return [Column(name, place, width, text=False) for place in range(width)]
+
+    def finish(self, output: str) -> bytes:
+        """The model, serialised, with one output."""
+        end = helper.make_node("Identity", [output], ["answers"])
+        answers = helper.make_tensor_value_info("answers", TensorProto.DOUBLE, [None, None])
+        graph = helper.make_graph(
+            [*self._nodes, end], "model", list(self._inputs.values()), [answers], initializer=self._constants
+        )
+        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(ML, self.ml_version)]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="shipworthy")
+        onnx.checker.check_model(model)
+        content: bytes = model.SerializeToString()
+        return content
+
+    def _part(self, name: str, columns: list[Column]) -> str:
+        places = [column.place for column in columns]
+        if places == list(range(columns[0].width)):
+            return self._use(name)
+        return self.op("Gather", name, self.constant(np.array(places, dtype=np.int64)), axis=1)
+
+    def _use(self, name: str) -> str:
+        kind = self._features.get(name)
+        if kind == "timestamp":
+            raise Unsupported(f"the timestamp {name} is an input of the model itself")
+        if kind is not None and name not in self._inputs:
+            element = TensorProto.STRING if kind == "category" else TensorProto.DOUBLE
+            self._inputs[name] = helper.make_tensor_value_info(name, element, [None, 1])
+        return name
+
+
+def tensor(value: Any, name: str = "") -> Any:
+    """A TensorProto of numbers or of texts."""
+    array = np.asarray(value)
+    if array.dtype.kind in "UO":
+        texts: Any = [str(text).encode() for text in array.ravel().tolist()]
+        return helper.make_tensor(name, TensorProto.STRING, array.shape, texts)
+    return numpy_helper.from_array(np.ascontiguousarray(array), name)
