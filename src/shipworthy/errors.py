@@ -5,7 +5,9 @@
     │   ├── ContractError    the contract has mistakes (all of them, at once)
     │   ├── NotFound         a name, id or file that does not exist
     │   ├── DataViolation    rows that break the contract
-    │   └── InUse            somebody else holds the state
+    │   ├── InUse            somebody else holds the state
+    │   └── Unbuildable      the environment cannot be made from its lock
+    │       └── Conflict     two sets of requirements do not go together
     ├── Refused           1  the answer is no
     │   ├── Tampered         bytes differ from what was signed or recorded
     │   └── TrainingFailed   the user's code failed
@@ -69,6 +71,22 @@ class DataViolation(WrongUse):
 
 class InUse(WrongUse):
     """The state is held by another process, which the message names."""
+
+
+class Unbuildable(WrongUse):
+    """The environment cannot be made from its lock; the message is the installer's reason."""
+
+    def __init__(self, message: str, requirement: str | None = None) -> None:
+        self.requirement = requirement  # the package at fault, where it could be told
+        super().__init__(message)
+
+
+class Conflict(Unbuildable):
+    """Further requirements do not go together with a lock's pins."""
+
+    def __init__(self, message: str, extra: tuple[str, ...] = ()) -> None:
+        self.extra = extra
+        super().__init__(message)
 
 
 class Refused(ShipworthyError):

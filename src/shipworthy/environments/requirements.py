@@ -1,0 +1,37 @@
+"""The text of a lock: which packages it pins. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def names(lock: str) -> tuple[str, ...]:
+    """The packages of a lock, normalised ("Foo_Bar" is "foo-bar"), in its order, each once."""
+    return tuple(dict.fromkeys(_name(block) for block in _blocks(lock)))
+
+
+def without(lock: str, taken: Collection[str]) -> str:
+    """The lock less some packages, given by normalised name."""
+    return "".join(f"{block}\n" for block in _blocks(lock) if _name(block) not in taken)
+
+
+def _blocks(lock: str) -> list[str]:
+    """One requirement each, its hashes on the lines that follow it."""
+    blocks: list[str] = []
+    continued = False
+    for line in lock.splitlines():
+        stripped = line.strip()
+        if continued and blocks:
+            blocks[-1] += f"\n{line}"
+        elif _NAME.match(stripped):
+            blocks.append(line)
+        continued = stripped.endswith("\\")
+    return blocks
+
+
+def _name(block: str) -> str:
+    found = _NAME.match(block.strip())
+    return re.sub(r"[-_.]+", "-", found[0].rstrip("._-")).lower() if found else ""

@@ -1,0 +1,133 @@
+"""Rebuild: a run made again from its record alone, and compared with what it was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+
+from shipworthy import clock, digest
+from shipworthy.environments import builder
+from shipworthy.errors import NotFound, TrainingFailed, Unbuildable, Undecided
+from shipworthy.lineage.records import Environment, Rebuild, Run
+from shipworthy.models.bundle import DESCRIPTION, MODEL, PROBE_ANSWERS, PROBES, read_answers
+from shipworthy.models.records import BundleDescription
+from shipworthy.store.ledger import Entry
+from shipworthy.training import ladder, making, sources
+from shipworthy.training.making import Report, Setting, State, quiet
+from shipworthy.training.workplace import workplace
+
+VERSION = 1
+STEPS = ("code", "data", "environment", *making.JOB_STEPS, "compare")
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """A run, and the files of its bundle by path."""
+
+    id: str
+    run: Run
+    files: dict[str, str]  # path -> digest
+
+
+def rebuild(entry: Entry, state: State, *, report: Report = quiet) -> Entry:
+    """Make a run again in a fresh folder and a fresh environment; the new rebuild's entry.
+
+    Only the record and what it names by digest are used, and the pinned versions of tables that keep their own
+    history. Undecided where any of that is gone: whether the run can be made again is then not known.
+    """
+    started = clock.now()
+    run = entry.decode(Run)
+    record = _Record(entry.id, run, {file.path: file.digest for file in run.files})
+    progress = making.Progress(report, STEPS)
+    with workplace(state.layout.work(), "rebuild") as work:
+        job = Setting(work / "code", work / "environment", work / "job")
+        frozen = _materialised(record, state, job, work, progress)
+        tables = {pin.name: sources.reread(pin, state.layout.project, state.objects) for pin in run.data}
+        progress("environment")
+        _build(run, work / "requirements.lock", job)
+        likeness, environment = _likeness(record, state, tables, job, frozen, progress)
+    made = Rebuild(
+        version=VERSION,
+        run=entry.id,
+        rung=likeness.rung,
+        wanted=run.contract.gate.rebuild.rung,
+        largest_difference=_finite(likeness.largest_difference),
+        differences=likeness.differences,
+        seconds=(clock.now() - started) / clock.SECOND,
+        started=started,
+        environment=environment,
+    )
+    return state.ledger.append("rebuild", entry.model, made, subject=entry.id)
+
+
+def _materialised(record: _Record, state: State, job: Setting, work: Path, progress: making.Progress) -> Path:
+    """Code, lock and the run's own probes and answers, from the object store; the path of the probes."""
+    try:
+        progress("code")
+        state.objects.materialise(record.run.code.files, job.code)
+        state.objects.fetch(record.run.environment.lock, work / "requirements.lock")
+        for name in (PROBES, PROBE_ANSWERS):
+            state.objects.fetch(record.files[name], work / name)
+        progress("data")
+    except NotFound as error:
+        raise Undecided(f"could not decide: a part of {record.id} is gone: {error}") from error
+    return work / PROBES
+
+
+def _build(run: Run, lock: Path, job: Setting) -> None:
+    """In the Python of the run, or in the nearest to it that there is: the comparison then names the difference."""
+    try:
+        builder.build_fresh(lock, job.environment, python=_python(run.environment.python), near=job.code)
+    except Unbuildable as error:
+        raise Undecided(f"could not decide: the environment cannot be built any more: {error}") from error
+
+
+def _python(recorded: str) -> str:
+    return recorded if builder.has_python(recorded) else recorded.rpartition(".")[0]
+
+
+def _likeness(
+    record: _Record, state: State, tables: dict[str, pa.Table], job: Setting, frozen: Path, progress: making.Progress
+) -> tuple[ladder.Likeness, Environment | None]:
+    run = record.run
+    recorded = next(pin.cut for pin in run.data if pin.cut is not None)
+    data = making.prepared(run.contract, tables, recorded)
+    try:
+        outcome, bundle = making.run_job(run.contract, run.parameters, data, job, frozen, progress)
+    except TrainingFailed as error:
+        return ladder.Likeness("different", None, (f"the training, which now fails: {error}",)), None
+    progress("compare")
+    environment = making.environment_of(outcome, run.environment.lock, run.environment.threads)
+    answers, prediction_digest = making.answers_of(bundle)
+    now = ladder.Made(
+        model_digest=digest.of_file(bundle / MODEL),
+        canonical_digest=outcome.canonical_digest,
+        prediction_digest=prediction_digest,
+        answers=answers,
+        classes=outcome.classes,
+        metrics=outcome.metrics,
+        environment=environment,
+    )
+    then = _made_then(record, state, frozen.with_name(PROBE_ANSWERS))
+    return ladder.compare(then, now, run.contract.model.task, run.contract.gate.tolerance), environment
+
+
+def _made_then(record: _Record, state: State, answers: Path) -> ladder.Made:
+    description = msgspec.json.decode(state.objects.get(record.files[DESCRIPTION]), type=BundleDescription)
+    return ladder.Made(
+        model_digest=record.run.model_digest,
+        canonical_digest=record.run.canonical_digest,
+        prediction_digest=record.run.prediction_digest,
+        answers=read_answers(answers),
+        classes=description.classes,
+        metrics=record.run.metrics,
+        environment=record.run.environment,
+    )
+
+
+def _finite(difference: float | None) -> float | None:
+    """JSON has no infinity: answers that cannot be compared have no difference."""
+    return difference if difference is not None and difference < float("inf") else None

@@ -1,0 +1,38 @@
+"""A folder to work in that vanishes when the work is done, and after a kill as soon as the next work begins."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from shipworthy.environments.locking import locked, tried
+
+LOCK = ".lock"
+
+
+@contextlib.contextmanager
+def workplace(root: Path, kind: str) -> Iterator[Path]:
+    """A new folder below `root`; those that a killed process of the same kind left there are removed first."""
+    root.mkdir(parents=True, exist_ok=True)
+    _sweep(root, kind)
+    folder = root / f"{kind}-{uuid.uuid4().hex}"
+    lock = folder.with_name(folder.name + LOCK)
+    try:
+        with locked(lock):  # before the folder is there, so that no sweep can take it for abandoned
+            folder.mkdir()
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        lock.unlink(missing_ok=True)
+
+
+def _sweep(root: Path, kind: str) -> None:
+    """A lock that nobody holds belongs to the dead."""
+    for lock in root.glob(f"{kind}-*{LOCK}"):
+        with tried(lock) as abandoned:
+            if abandoned:
+                shutil.rmtree(lock.with_name(lock.name.removesuffix(LOCK)), ignore_errors=True)
+                lock.unlink(missing_ok=True)
