@@ -63,7 +63,7 @@ class LogWriter:
         self.segment = -1
         self.offset = 0  # where the next record will stand
         self.prefix = ""  # ids.prefix of the open segment
-        self._sync = durability == "disk"
+        self.durability = durability  # may change between appends
         self._limit = segment_bytes
         self._file = -1
         self._header: Header | None = None
@@ -130,7 +130,7 @@ class LogWriter:
         except OSError:
             self._undo()
             raise
-        if self._sync:
+        if self.durability == "disk":
             self._torn = True  # should the next line fail: the record may have been read, its place is not used again
             os.fdatasync(self._file)
             self._torn = False
@@ -157,7 +157,7 @@ class LogWriter:
         try:
             if os.write(file, content) != len(content):
                 raise OSError(f"{path}: the disk took only a part of the header")
-            if self._sync:
+            if self.durability == "disk":
                 os.fdatasync(file)
                 _sync_folder(self.folder)
         except OSError:

@@ -1,0 +1,134 @@
+"""All requests of one turn of the event loop: read, predicted in one model call, logged, answered in order."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from shipworthy import clock
+from shipworthy.predictions.log import LogWriter
+from shipworthy.serving.answer import Answer
+from shipworthy.serving.live import Live
+from shipworthy.serving.metrics import Metrics
+from shipworthy.serving.predicting import LogFailed, Outcome, Predicting, in_batches
+from shipworthy.serving.problems import Problem, reply_to
+from shipworthy.serving.responses import Reply
+from shipworthy.serving.routes import Dialect, Page, Routes
+from shipworthy.serving.rows import Call
+
+
+class Answerable(Protocol):
+    """Whoever sent a request."""
+
+    def reply(self, reply: Reply, *, close: bool, bodyless: bool) -> None:
+        """Take the answer; a connection gets its answers in the order of its requests."""
+        ...
+
+
+class Exchange(NamedTuple):
+    """A request as it was read."""
+
+    sender: Answerable
+    method: bytes
+    target: bytes  # path and query
+    body: bytes | bytearray
+    close: bool  # the connection ends with the answer
+    problem: Problem | None = None  # the request could not be read
+
+
+class _Asked(NamedTuple):
+    """A prediction request that was read and is to be answered."""
+
+    place: int  # among the tick's exchanges
+    dialect: Dialect
+    call: Call
+
+
+class Answering:
+    """Answers a worker's requests with its release."""
+
+    def __init__(self, live: Live, log: LogWriter, metrics: Metrics, routes: Routes) -> None:
+        self.metrics = metrics
+        self.log_failure = ""  # why the log cannot be written now; "" while it can
+        self._log, self._routes = log, routes
+        self._predicting = Predicting(live, log, metrics)
+        self._live = live
+
+    @property
+    def live(self) -> Live:
+        """The release that answers."""
+        return self._live
+
+    def swap(self, live: Live, metrics: Metrics, routes: Routes) -> None:
+        """Answer with another release from the next tick on; the log's new segment is open already."""
+        self._live, self.metrics, self._routes = live, metrics, routes
+        self._predicting = Predicting(live, self._log, metrics)
+
+    def answer(self, exchanges: Sequence[Exchange], began: float) -> None:
+        """Answer everything that was read since the last tick, which began at `began` (time.perf_counter)."""
+        arrived = clock.now()
+        replies: list[Reply | None] = [None] * len(exchanges)
+        asked: list[_Asked] = []
+        refused: Counter[int] = Counter()
+        for index, exchange in enumerate(exchanges):
+            try:
+                self._read(index, exchange, asked, replies)
+            except Problem as problem:
+                refused.update(problem.refused)
+                replies[index] = reply_to(problem, plain=exchange.target.startswith(b"/v2"))
+        if asked or refused:
+            self._predict(asked, arrived, refused, replies)
+        self._send(exchanges, replies)
+        if asked:
+            self.metrics.put("shipworthy_queue", len(asked))
+            self.metrics.observe("shipworthy_request_seconds", time.perf_counter() - began, len(asked))
+
+    def _read(self, index: int, exchange: Exchange, asked: list[_Asked], replies: list[Reply | None]) -> None:
+        if exchange.problem is not None:
+            raise exchange.problem
+        found = self._routes.find(exchange.method, exchange.target)
+        if isinstance(found, Page):
+            replies[index] = found.make()
+        else:
+            asked.append(_Asked(index, found, found.read(exchange.body)))
+
+    def _predict(
+        self, asked: Sequence[_Asked], arrived: int, refused: Mapping[int, int], replies: list[Reply | None]
+    ) -> None:
+        for feature, rows in refused.items():
+            self.metrics.violation(self._live.description.features[feature].name, "refused", rows)
+        outcomes: list[Outcome] = []
+        try:
+            if not asked:
+                self._predicting.refuse(arrived, refused)
+            for batch in in_batches([one.call for one in asked]):
+                outcomes += self._predicting.answer(batch, arrived, refused)
+                refused = {}
+            self.log_failure = ""
+        except LogFailed as failure:
+            self.log_failure = str(failure)
+            self.metrics.add("shipworthy_log_errors_total", max(len(asked), 1))
+            outcomes += [Problem(503, self.log_failure) for _ in range(len(asked) - len(outcomes))]
+        for one, outcome in zip(asked, outcomes, strict=True):
+            replies[one.place] = _reply(one, outcome)
+
+    def _send(self, exchanges: Sequence[Exchange], replies: Sequence[Reply | None]) -> None:
+        fine = 0
+        for exchange, reply in zip(exchanges, replies, strict=True):
+            if reply is None:
+                raise AssertionError(f"{exchange.target!r} has no reply")
+            if reply.status == 200:
+                fine += 1
+            else:
+                self.metrics.status(reply.status)
+            exchange.sender.reply(reply, close=exchange.close, bodyless=exchange.method == b"HEAD")
+        if fine:
+            self.metrics.status(200, fine)
+
+
+def _reply(one: _Asked, outcome: Outcome) -> Reply:
+    if isinstance(outcome, Answer):
+        return Reply(200, one.dialect.write(one.call, outcome))
+    return reply_to(outcome, plain=one.dialect.plain_errors)

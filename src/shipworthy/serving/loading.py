@@ -1,0 +1,72 @@
+"""From a folder to a release in memory: verified, loaded, and heard to say what it said when it was released."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from shipworthy.contract.records import Contract, Feature
+from shipworthy.errors import Refused, Tampered
+from shipworthy.models.bundle import PROBES, Bundle
+from shipworthy.models.records import Columns, Runtime
+from shipworthy.models.runtimes import load as load_runtime
+from shipworthy.registry.trust import read_trusted
+from shipworthy.registry.verification import verify_release
+from shipworthy.serving.live import Live, live
+from shipworthy.serving.rows import to_columns
+from shipworthy.serving.settings import WorkerSettings
+
+WARM_UP = 3  # calls of one row
+
+
+def load(folder: Path, settings: WorkerSettings) -> Live:
+    """What a worker with these settings may serve from a folder."""
+    if settings.rehearsal is not None:
+        return load_rehearsal(folder, Path(settings.rehearsal))
+    return load_release(folder, Path(settings.trusted))
+
+
+def load_release(folder: Path, trusted: Path) -> Live:
+    """A signed release, ready to answer. Tampered, Refused, NotFound. `trusted` is the folder of public keys."""
+    verified = verify_release(folder, read_trusted(trusted))
+    bundle = Bundle.open(folder)
+    if bundle.description.online == "stand-in":
+        raise Refused(f"{folder} holds a stand-in: it can be rehearsed with, never served")
+    return _ready(verified.number, verified.contract, bundle)
+
+
+def load_rehearsal(folder: Path, contract: Path) -> Live:
+    """A bundle that nobody signed, or a stand-in, as release 0."""
+    return _ready(0, msgspec.json.decode(contract.read_bytes(), type=Contract), Bundle.open(folder))
+
+
+def _ready(number: int, contract: Contract, bundle: Bundle) -> Live:
+    runtime = load_runtime(bundle, bundle.description.online)
+    _warm_up(runtime, bundle, contract)
+    return live(number, contract, bundle.description, runtime)
+
+
+def _warm_up(runtime: Runtime, bundle: Bundle, contract: Contract) -> None:
+    """First calls are slow: nobody waits for them. And an answer that differs from the recorded one is not served."""
+    if not (bundle.folder / PROBES).is_file():
+        for _ in range(WARM_UP):
+            runtime.predict(_any_row(bundle.description.features))
+        return
+    probes, recorded = bundle.probes(), bundle.probe_answers()
+    for _ in range(WARM_UP):
+        runtime.predict([column[:1] for column in probes])
+    difference = float(np.abs(runtime.predict(probes).values - recorded).max())
+    if not difference <= contract.gate.tolerance:
+        raise Tampered(
+            f"{bundle.folder}: the {runtime.name} runtime answers its probes differently from what was recorded, by "
+            f"up to {difference:g}; expected at most {contract.gate.tolerance:g}. Check and release the run on this "
+            "platform"
+        )
+
+
+def _any_row(features: tuple[Feature, ...]) -> Columns:
+    """A row that a stand-in can be asked; its values mean nothing."""
+    values = {"float": 0.0, "integer": 0, "boolean": False, "category": "", "timestamp": 0}
+    return to_columns(features, [tuple(values[feature.type] for feature in features)])

@@ -1,0 +1,138 @@
+"""`POST /predict`: `{"rows": [{"carrier": "UA", …}], "id"?: …, "ids"?: […]}` and its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from shipworthy.contract.records import Feature
+from shipworthy.serving.answer import Answer
+from shipworthy.serving.problems import Problem, Violation, malformed
+from shipworthy.serving.rows import Call, row_type, to_rows
+from shipworthy.serving.violations import examine, refusal
+
+CallerId = Annotated[str, Meta(min_length=1, max_length=256)]
+KEYS = ("rows", "id", "ids")
+
+_decode_loose = msgspec.json.Decoder(float_hook=float).decode  # 1e400 becomes infinity, and is then refused by name
+
+
+class Predicted(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """One row's answer."""
+
+    id: str
+    prediction: Any
+    probabilities: dict[str, float] | None = None
+
+
+class Predictions(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """The answer's body."""
+
+    release: int
+    model: str
+    predictions: list[Predicted]
+    id: str | None = None
+
+
+class Native:
+    """Reads requests and writes answers of one release."""
+
+    plain_errors = False
+
+    def __init__(self, model: str, release: int, features: tuple[Feature, ...], max_rows: int) -> None:
+        self._model, self._release, self._features, self._max_rows = model, release, features, max_rows
+        row: Any = row_type(features)
+        call = msgspec.defstruct(
+            "Call",
+            [
+                ("rows", Annotated[list[row], Meta(min_length=1, max_length=max_rows)]),
+                ("id", CallerId | None, None),
+                ("ids", list[CallerId] | None, None),
+            ],
+            forbid_unknown_fields=True,
+            gc=False,
+        )
+        self._decode: Any = msgspec.json.Decoder(call).decode
+        self._encode = msgspec.json.Encoder().encode
+
+    def read(self, body: bytes | bytearray) -> Call:
+        """The checked rows of a request. Problem 400, 422."""
+        try:
+            asked = self._decode(body)
+            rows = to_rows(self._features, asked.rows)
+        except (msgspec.ValidationError, OverflowError):
+            return self._look_again(body)
+        except msgspec.DecodeError as error:
+            raise malformed(error, body) from None
+        if asked.ids is not None:
+            _same_length(asked.ids, rows)
+        return Call(rows, asked.id, asked.ids)
+
+    def write(self, call: Call, answer: Answer) -> bytes:
+        """The body of an answer."""
+        if answer.classes:
+            predictions = [
+                Predicted(id_, said, dict(zip(answer.class_names, values, strict=True)))
+                for id_, said, values in zip(answer.ids, answer.predictions, answer.values, strict=True)
+            ]
+        else:
+            predictions = [Predicted(id_, said) for id_, said in zip(answer.ids, answer.predictions, strict=True)]
+        return self._encode(Predictions(self._release, self._model, predictions, call.id))
+
+    def _look_again(self, body: bytes | bytearray) -> Call:
+        try:
+            asked = _decode_loose(body)
+        except msgspec.DecodeError as error:
+            raise malformed(error, body) from None
+        wrong = list(self._wrong(asked))
+        if wrong:
+            raise refusal(wrong)
+        checked = examine(self._features, asked["rows"])
+        ids = asked.get("ids")
+        if ids is not None:
+            _same_length(ids, checked.rows)
+        return Call(checked.rows, asked.get("id"), ids, checked.flags)
+
+    def _wrong(self, asked: Any) -> list[Violation]:
+        """What is wrong around the rows."""
+        if not isinstance(asked, dict):
+            return [Violation(0, "body", type(asked).__name__, 'an object, {"rows": [{…}]}')]
+        found = [
+            Violation(0, name, None, f"one of the keys {', '.join(KEYS)}", self._hint(name))
+            for name in asked
+            if name not in KEYS
+        ]
+        rows = asked.get("rows")
+        if not isinstance(rows, list) or not 1 <= len(rows) <= self._max_rows:
+            found.append(Violation(0, "rows", _size(rows), f"a list of 1 to {self._max_rows} objects"))
+        if not _is_id(asked.get("id")):
+            found.append(Violation(0, "id", None, "text of 1 to 256 characters"))
+        ids = asked.get("ids")
+        if ids is not None and not (isinstance(ids, list) and all(id_ is not None and _is_id(id_) for id_ in ids)):
+            found.append(Violation(0, "ids", None, "a list of texts of 1 to 256 characters, one a row"))
+        return found
+
+    def _hint(self, name: str) -> str:
+        if any(name == feature.name for feature in self._features):
+            return 'features belong into the objects in "rows"'
+        return ""
+
+
+def _same_length(ids: Sequence[str], rows: Sequence[Any]) -> None:
+    if len(ids) != len(rows):
+        raise Problem(
+            422,
+            f"ids has {len(ids)} entries, rows has {len(rows)}: expected one id a row",
+            (Violation(0, "ids", len(ids), f"{len(rows)} ids, one a row"),),
+        )
+
+
+def _is_id(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and 1 <= len(value) <= 256)
+
+
+def _size(rows: Any) -> Any:
+    return f"{len(rows)} rows" if isinstance(rows, list) else None

@@ -1,0 +1,146 @@
+"""One model call over the rows of several requests, and their log record."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shipworthy.models.answers import prediction
+from shipworthy.predictions.log import LogWriter
+from shipworthy.serving.answer import Answer
+from shipworthy.serving.live import Live
+from shipworthy.serving.metrics import Metrics
+from shipworthy.serving.problems import Problem
+from shipworthy.serving.rows import Call, to_columns
+
+MOST_ROWS = 16_384  # of one model call, unless a single request has more
+
+Outcome = Answer | Problem
+
+_logger = logging.getLogger(__name__)
+
+
+class LogFailed(Exception):
+    """The log took no record: nothing of it may be answered."""
+
+
+def in_batches(calls: Sequence[Call]) -> Iterator[Sequence[Call]]:
+    """Calls in their order, cut so that no model call grows without bound."""
+    begin = rows = 0
+    for index, call in enumerate(calls):
+        if index > begin and rows + len(call.rows) > MOST_ROWS:
+            yield calls[begin:index]
+            begin, rows = index, 0
+        rows += len(call.rows)
+    if begin < len(calls):
+        yield calls[begin:]
+
+
+class Predicting:
+    """Answers calls with a release, logging first."""
+
+    def __init__(self, live: Live, log: LogWriter, metrics: Metrics) -> None:
+        self.live, self._log, self._metrics = live, log, metrics
+
+    def answer(self, calls: Sequence[Call], arrived: int, refused: Mapping[int, int]) -> list[Outcome]:
+        """Outcomes of at least one call, in order. LogFailed. `refused` goes into the record (feature -> rows)."""
+        try:
+            columns, values = self._ask(calls)
+        except Exception as error:  # whatever a model raises is that model's failure, not the worker's
+            if refused:
+                self.refuse(arrived, refused)
+            if len(calls) == 1:
+                self._metrics.add("shipworthy_model_errors_total")
+                _logger.exception("the model failed on %d rows", len(calls[0].rows))
+                return [Problem(500, f"the model failed: {type(error).__name__}: {error}"[:300])]
+            # One request's rows must not fail the others'.
+            return [self.answer([call], arrived, {})[0] for call in calls]
+        offset = self._record(calls, arrived, columns, values, refused)
+        return self._answers(calls, values, offset)
+
+    def refuse(self, arrived: int, refused: Mapping[int, int]) -> None:
+        """Log that rows were refused, where nothing was answered. LogFailed."""
+        self._append(arrived, 0, [], np.empty((0, 1)), None, [], refused)
+
+    def _ask(self, calls: Sequence[Call]) -> tuple[list[NDArray[np.generic]], NDArray[np.float64]]:
+        rows = calls[0].rows if len(calls) == 1 else [row for call in calls for row in call.rows]
+        columns = to_columns(self.live.description.features, rows)
+        began = time.perf_counter()
+        values = self.live.runtime.predict(columns).values
+        self._metrics.observe("shipworthy_model_seconds", time.perf_counter() - began)
+        width = len(self.live.description.classes) or 1
+        if values.shape != (len(rows), width):
+            raise ValueError(f"answers of shape {values.shape}, expected {(len(rows), width)}")
+        if not np.isfinite(values).all():
+            raise ValueError("an answer is not a finite number")
+        return columns, values
+
+    def _record(
+        self,
+        calls: Sequence[Call],
+        arrived: int,
+        columns: list[NDArray[np.generic]],
+        values: NDArray[np.float64],
+        refused: Mapping[int, int],
+    ) -> int:
+        flags = list(_flags(calls))
+        features = self.live.description.features
+        for index, rows in Counter(feature for _, feature in flags).items():
+            self._metrics.violation(features[index].name, "passed", rows)
+        self._metrics.add("shipworthy_rows_total", len(values))
+        self._metrics.observe("shipworthy_batch_rows", len(values))
+        return self._append(arrived, len(values), columns, values, _caller_ids(calls), flags, refused)
+
+    def _append(
+        self,
+        arrived: int,
+        rows: int,
+        columns: list[NDArray[np.generic]],
+        values: NDArray[np.float64],
+        ids: list[str | None] | None,
+        flags: list[tuple[int, int]],
+        refused: Mapping[int, int],
+    ) -> int:
+        try:
+            return self._log.append(arrived, rows, columns, values, ids, flags, refused)
+        except OSError as error:
+            raise LogFailed(f"the prediction log cannot be written: {error.strerror or error}") from error
+
+    def _answers(self, calls: Sequence[Call], values: NDArray[np.float64], offset: int) -> list[Outcome]:
+        classes, names = self.live.description.classes, self.live.class_names
+        said, numbers = prediction(values, classes).tolist(), values.tolist()
+        begin = f"{self._log.prefix}{offset}-"
+        answers: list[Outcome] = []
+        row = 0
+        for call in calls:
+            end = row + len(call.rows)
+            ids = [f"{begin}{number}" for number in range(row, end)]
+            answers.append(Answer(ids, said[row:end], numbers[row:end], classes, names))
+            row = end
+        return answers
+
+
+def _caller_ids(calls: Sequence[Call]) -> list[str | None] | None:
+    """One a row; a request's own id is its row's id where it has one row."""
+    if all(call.id is None and call.ids is None for call in calls):
+        return None
+    ids: list[str | None] = []
+    for call in calls:
+        if call.ids is not None:
+            ids += call.ids
+        else:
+            ids += [call.id] if len(call.rows) == 1 else [None] * len(call.rows)
+    return ids
+
+
+def _flags(calls: Sequence[Call]) -> Iterator[tuple[int, int]]:
+    begin = 0
+    for call in calls:
+        for row, feature in call.flags:
+            yield begin + row, feature
+        begin += len(call.rows)

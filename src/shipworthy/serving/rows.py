@@ -1,0 +1,132 @@
+"""Rows of a request: from JSON to checked values in one pass, and from values to the columns that a runtime takes.
+
+The type that JSON is decoded into is made from the contract, so that msgspec checks types, ranges and categories while
+it reads. Only what it refuses is looked at again (`violations`), to say why, or to flag or replace a value where the
+contract asks for that.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+from msgspec.structs import astuple
+
+from shipworthy import clock
+from shipworthy.contract.records import Feature
+from shipworthy.models.records import NULL_TIMESTAMP, Columns
+
+Row = tuple[Any, ...]  # values in the contract's order: float, int (timestamps too), bool, str or None
+
+EXACT = 2**53  # a nullable integer travels as a float64, which is exact up to here
+
+
+class Call(msgspec.Struct, frozen=True):
+    """Rows to be answered, checked, and what the caller calls them."""
+
+    rows: list[Row]
+    id: str | None = None  # echoed; also the row's own id where there is one row
+    ids: list[str] | None = None  # a row each
+    flags: list[tuple[int, int]] = []  # (row, feature's index) of violations that are let through
+
+
+def row_type(features: Sequence[Feature]) -> type[msgspec.Struct]:
+    """A struct with one field a feature, which refuses whatever the contract does not allow."""
+    fields: list[Any] = [
+        (f"f{index}", _type(feature), None) if feature.nullable else (f"f{index}", _type(feature))
+        for index, feature in enumerate(features)
+    ]
+    return msgspec.defstruct(
+        "Row",
+        fields,
+        rename={f"f{index}": feature.name for index, feature in enumerate(features)},
+        kw_only=True,
+        forbid_unknown_fields=True,
+        gc=False,
+    )
+
+
+def to_rows(features: Sequence[Feature], decoded: Iterable[msgspec.Struct]) -> list[Row]:
+    """Values of decoded structs. OverflowError for a timestamp that nanoseconds do not hold (1678 to 2261 they do)."""
+    rows = [astuple(struct) for struct in decoded]
+    if any(feature.type == "timestamp" for feature in features):
+        return [tuple(instant(value) if isinstance(value, datetime) else value for value in row) for row in rows]
+    return rows
+
+
+def instant(moment: datetime) -> int:
+    """A timestamp as nanoseconds since 1970, UTC. OverflowError where they do not hold it."""
+    nanoseconds = clock.from_datetime(moment)
+    if not NULL_TIMESTAMP < nanoseconds < -NULL_TIMESTAMP:
+        raise OverflowError(f"{moment.isoformat()} is outside the years that nanoseconds hold, 1678 to 2261")
+    return nanoseconds
+
+
+def integer_bounds(feature: Feature) -> tuple[int, int]:
+    """The least and the greatest integer that a feature takes."""
+    low, high = (-EXACT, EXACT) if feature.nullable else (-(2**63), 2**63 - 1)
+    if feature.min is not None:
+        low = max(low, math.ceil(feature.min))
+    if feature.max is not None:
+        high = min(high, math.floor(feature.max))
+    return low, high
+
+
+def to_columns(features: Sequence[Feature], rows: Iterable[Row]) -> Columns:
+    """The columns of at least one row."""
+    return [
+        _TO_COLUMN[_kind(feature)](values) for feature, values in zip(features, zip(*rows, strict=True), strict=True)
+    ]
+
+
+def _type(feature: Feature) -> Any:
+    plain = _PLAIN[feature.type](feature)
+    return plain | None if feature.nullable else plain
+
+
+def _float(feature: Feature) -> Any:
+    return Annotated[float, Meta(ge=feature.min, le=feature.max)]
+
+
+def _integer(feature: Feature) -> Any:
+    low, high = integer_bounds(feature)
+    return Annotated[int, Meta(ge=low, le=high)]
+
+
+def _category(feature: Feature) -> Any:
+    if feature.unknown == "refuse" and feature.values:
+        return Literal[feature.values]
+    return str
+
+
+def _timestamp(_feature: Feature) -> Any:
+    return Annotated[datetime, Meta(tz=True)] | Annotated[int, Meta(gt=NULL_TIMESTAMP, le=2**63 - 1)]
+
+
+_PLAIN: dict[str, Callable[[Feature], Any]] = {
+    "float": _float,
+    "integer": _integer,
+    "boolean": lambda _feature: bool,
+    "category": _category,
+    "timestamp": _timestamp,
+}
+
+
+def _kind(feature: Feature) -> str:
+    if feature.nullable and feature.type in ("integer", "boolean"):
+        return "float"
+    return feature.type
+
+
+_TO_COLUMN: dict[str, Callable[[Sequence[Any]], Any]] = {
+    "float": lambda values: np.array(values, np.float64),  # None becomes NaN
+    "integer": lambda values: np.array(values, np.int64),
+    "boolean": lambda values: np.array(values, np.bool_),
+    "category": lambda values: np.array(values, object),
+    "timestamp": lambda values: np.array([NULL_TIMESTAMP if value is None else value for value in values], np.int64),
+}

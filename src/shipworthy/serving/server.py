@@ -1,0 +1,90 @@
+"""A worker's event loop: connections, ticks, the sweep over what takes too long, and the end in order."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+
+from shipworthy.serving.answering import Answering, Exchange
+from shipworthy.serving.connection import Connection
+from shipworthy.serving.responses import Heads
+from shipworthy.serving.settings import Limits
+
+BACKLOG = 1024
+
+
+class Server:
+    """Accepts connections on one socket and has their requests answered, a tick at a time.
+
+    Requests that were read in one turn of the loop are answered together at its end: a tick waits for nothing.
+    """
+
+    def __init__(self, answering: Answering, limits: Limits, loop: asyncio.AbstractEventLoop) -> None:
+        self.limits = limits
+        self.heads = Heads()
+        self.draining = False
+        self.now = 0.0
+        self._answering = answering
+        self._connections: set[Connection] = set()
+        self._waiting: list[Exchange] = []
+        self._began = 0.0
+        self._loop = loop
+        self._listening: asyncio.Server | None = None
+        self._ended = asyncio.Event()
+
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._connections)
+
+    async def start(self, listening: socket.socket) -> None:
+        """Begin to accept."""
+        self._listening = await self._loop.create_server(lambda: Connection(self), sock=listening, backlog=BACKLOG)
+        self._sweep()
+
+    async def drain(self) -> None:
+        """Accept no more, answer what was read and whoever is in the middle of something, then end."""
+        if self._listening is not None:
+            self._listening.close()
+        self.draining = True
+        self._look_for_end()
+        try:
+            await asyncio.wait_for(self._ended.wait(), self.limits.drain)
+        except TimeoutError:
+            for connection in list(self._connections):
+                connection.abort()
+
+    def opened(self, connection: Connection) -> bool:
+        """A connection begins."""
+        self._connections.add(connection)
+        self._answering.metrics.put("shipworthy_connections", len(self._connections))
+        return len(self._connections) <= self.limits.connections
+
+    def closed(self, connection: Connection) -> None:
+        """A connection is gone."""
+        self._connections.discard(connection)
+        self._answering.metrics.put("shipworthy_connections", len(self._connections))
+        self._look_for_end()
+
+    def take(self, exchange: Exchange) -> None:
+        """A request was read: it is answered at the end of this turn of the loop."""
+        if not self._waiting:
+            self._began = time.perf_counter()
+            self._loop.call_soon(self._tick)
+        self._waiting.append(exchange)
+
+    def _tick(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        self.heads.now(time.time_ns())
+        self._answering.answer(waiting, self._began)
+
+    def _sweep(self) -> None:
+        self.now = now = self._loop.time()
+        for connection in list(self._connections):
+            connection.sweep(now)
+        self._loop.call_later(0.2 if self.draining else 1.0, self._sweep)
+
+    def _look_for_end(self) -> None:
+        if self.draining and not self._connections:
+            self._ended.set()
