@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+UNIT = 1_000_000  # scores are summed as whole numbers of 1/UNIT of their scale
 _TWO_CLASSES = 2
 
 
@@ -19,3 +20,12 @@ def watched(answers: NDArray[np.float64]) -> tuple[tuple[str, NDArray[np.float64
     highest = answers.max(axis=1)
     score = answers[:, -1] if answers.shape[1] == _TWO_CLASSES else highest
     return ("score", score), ("confidence", highest)
+
+
+def whole_scores(scores: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+    """Scores as whole numbers of UNIT from low to high; outside the scale they count as its end, null as its beginning.
+
+    Sums of them are exact whatever their order, as long as they stay below 2**53.
+    """
+    share = (scores - low) / (high - low)
+    return np.rint(np.clip(np.nan_to_num(share, nan=0.0), 0.0, 1.0) * UNIT)

@@ -18,7 +18,7 @@ from shipworthy import digest
 from shipworthy.contract.records import Feature, FeatureType
 from shipworthy.counts import bins
 from shipworthy.counts.bins import Bins, Codes
-from shipworthy.counts.outputs import watched
+from shipworthy.counts.outputs import UNIT, watched, whole_scores
 from shipworthy.errors import WrongUse
 from shipworthy.models.records import Columns
 
@@ -68,8 +68,9 @@ class Reference(msgspec.Struct, frozen=True):
     window: int  # ns
     features: tuple[str, ...]  # the contract's, in its order
     payoffs: tuple[Payoff, ...]
-    score_low: float  # score sums are kept as whole millionths of the way from low to high
+    score_low: float  # score sums are kept as whole numbers of the way from low to high
     score_high: float
+    score_mean: float  # of the rows held out, within the scale
     history: Sample
     holdout: Sample
     regimes: tuple[Regime, ...] = ()  # one a payoff, in its order; set by monitoring.self_consistency
@@ -113,6 +114,7 @@ def build(
         payoffs=tuple(payoffs),
         score_low=low,
         score_high=high,
+        score_mean=low + float(whole_scores(outputs[0][1], low, high).mean()) * (high - low) / UNIT,
         history=Sample(len(history[0]), trained.starts),
         holdout=Sample(len(answers), held.starts),
     )

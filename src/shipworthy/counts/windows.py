@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipworthy.counts import bins
-from shipworthy.counts.outputs import watched
+from shipworthy.counts.outputs import UNIT, watched, whole_scores
 from shipworthy.counts.reference import Reference
 from shipworthy.errors import WrongUse
 from shipworthy.models.records import Columns
 
 VERSION = 1
-UNIT = 1_000_000  # score sums are whole numbers of 1/UNIT of the way from score_low to score_high
 _CELLS = np.dtype("<i8")
 
 
@@ -74,7 +73,7 @@ def count_by_window(
     starts, index = np.unique(windows, return_inverse=True)
     offsets = _offsets(reference)
     outputs = watched(answers)
-    scores = _whole_scores(reference, outputs[0][1])
+    scores = whole_scores(outputs[0][1], reference.score_low, reference.score_high)
     tables = np.empty((len(starts), 2, offsets[-1]), dtype=_CELLS)
     for payoff, low, high in zip(reference.payoffs, offsets[:-1], offsets[1:], strict=True):
         values = columns[payoff.column] if payoff.origin == "feature" else outputs[payoff.column][1]
@@ -82,7 +81,6 @@ def count_by_window(
         cells = index * size + bins.assign(payoff.bins, values)
         shape, length = (len(starts), size), len(starts) * size
         tables[:, 0, low:high] = np.bincount(cells, minlength=length).reshape(shape)
-        # Sums of whole numbers below 2**53 are exact in floating point, whatever their order.
         tables[:, 1, low:high] = np.bincount(cells, scores, minlength=length).reshape(shape)
     rows = np.bincount(index, minlength=len(starts))
     lates = np.bincount(index, late, minlength=len(starts)) if late is not None else np.zeros(len(starts))
@@ -147,12 +145,6 @@ _decoder = msgspec.msgpack.Decoder(Counts)
 def _offsets(reference: Reference) -> list[int]:
     """Where each payoff's bins begin in a table, and where the last one's end."""
     return [0, *accumulate(payoff.bins.size for payoff in reference.payoffs)]
-
-
-def _whole_scores(reference: Reference, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scores as whole numbers of UNIT; outside the scale they count as its end, null as its beginning."""
-    share = (scores - reference.score_low) / (reference.score_high - reference.score_low)
-    return np.rint(np.clip(np.nan_to_num(share, nan=0.0), 0.0, 1.0) * UNIT)
 
 
 def _flagged(index: NDArray[np.intp], flags: Sequence[tuple[int, str]], windows: int) -> list[dict[str, int]]:

@@ -1,0 +1,111 @@
+"""What watching leaves in the ledger: evidence and quality by window, and alarms. Instants are ns since 1970, UTC."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from shipworthy.contract.records import Metric
+from shipworthy.counts.reference import Origin
+
+AlarmCause = Literal["drift", "performance"]
+
+VERSION = 1
+LEAST_LOG10 = -99.0  # stands for evidence of nothing at all, whose logarithm JSON could not hold
+
+
+class PayoffEvidence(msgspec.Struct, frozen=True):
+    """One payoff after one window."""
+
+    payoff: str
+    origin: Origin
+    strength: float  # log10 of the Shiryaev-Roberts mixture
+    product: float  # log10 of the product that never restarts
+    distance: float  # total variation between the window and the reference
+    stability: float  # population stability index (PSI)
+    divergence: float  # Jensen-Shannon distance, base 2
+    steps: float | None  # Kolmogorov-Smirnov distance, for payoffs in value order
+    missing: float  # share of rows without a value
+    unseen: float  # share of rows in bins that the reference has nothing in
+
+
+class WindowEvidence(msgspec.Struct, frozen=True):
+    """Ledger kind "evidence", key "<release>:<window>": where the model stands after a closed window."""
+
+    version: int
+    release: int
+    window: int  # start
+    end: int
+    rows: int
+    late: int  # of them, rows whose own window had closed before they came
+    counts: str  # digest of the window's counts: what this is a function of
+    payoffs: tuple[PayoffEvidence, ...]
+    threshold: float  # log10 of what one payoff alone needs for an alarm
+    standing: float  # log10 of the evidence over its threshold, payoffs taken together; alarms at 0
+    alarming: tuple[str, ...]  # payoffs that the evidence speaks against, the strongest first
+    confirmed: tuple[str, ...]  # payoffs whose product confirms a drift (e-BH)
+    violations: dict[str, int]  # feature -> values outside the contract that were let through
+    refused: dict[str, int]  # feature -> requests refused for it
+
+
+class MovedBin(msgspec.Struct, frozen=True):
+    """One bin whose share changed."""
+
+    bin: str  # in words
+    before: float  # share of the reference
+    after: float  # share of the rows since the drift began
+
+
+class Moved(msgspec.Struct, frozen=True):
+    """One payoff that an alarm speaks of."""
+
+    payoff: str
+    origin: Origin
+    strength: float  # log10 of the evidence
+    since: int  # start of the window from which on the evidence has been growing
+    distance: float  # total variation between the reference and the rows since then
+    drift: float  # total variation that was allowed
+    bets: Literal["row", "window"]
+    bins: tuple[MovedBin, ...]  # those that moved most
+
+
+class Explained(msgspec.Struct, frozen=True):
+    """How much of the output's change the shift of one feature goes with. An attribution, not a cause."""
+
+    feature: str
+    change: float  # of the mean score (of the mean prediction for a regression)
+
+
+class Alarm(msgspec.Struct, frozen=True):
+    """Ledger kind "alarm", key "<release>:<window>:<cause>": the statistics have spoken."""
+
+    version: int
+    cause: AlarmCause
+    release: int
+    window: int  # start of the window that raised it
+    event_time: int  # its end
+    since: int  # when it seems to have begun
+    strength: float  # log10 of the strongest evidence
+    threshold: float  # log10 of what it had to reach
+    moved: tuple[Moved, ...]  # the strongest first; () for performance
+    explained: tuple[Explained, ...]  # moved features, the one that explains most of the change first
+    score_change: float | None  # mean score since then, less that of the rows held out
+    confirmed: bool  # the tier that never restarts says so too
+    repeated: bool  # raised before for this release; the refresh that answered it did not end it
+    words: str  # one sentence
+
+
+class Quality(msgspec.Struct, frozen=True):
+    """Ledger kind "quality", key "<release>:<window>:<labels>": the gate's metric on a window's labelled rows."""
+
+    version: int
+    release: int
+    window: int  # start
+    end: int
+    metric: Metric
+    value: float | None  # None: it has no value on these rows, e.g. one class only
+    labelled: int  # rows
+    rows: int  # predictions of the window, labelled or not
+    labels: str  # versions of the tables of labels and of predictions that were joined
+    error: float | None  # standard error of the value (jackknife over groups of rows); None without one
