@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 VERSION = 1
 DESCRIPTION = "bundle.json"
 MODEL = "model.pkl"
+CODE = "code"  # modules of the project that model.pkl needs; a folder, where there are any
 PROBES = "probes.parquet"
 PROBE_ANSWERS = "probe_answers.npy"
 HOLDOUT = "holdout.parquet"

@@ -4,6 +4,7 @@ A bundle is a folder:
 
     bundle.json         BundleDescription
     model.pkl           the library's own object; opened only inside the user's environment
+    code/               the project's own modules that model.pkl refers to, where it does
     probes.parquet      frozen probe rows: one column a feature, in the contract's order
     probe_answers.npy   float64 (n, k): probabilities (classification) or (n, 1) predictions (regression)
     holdout.parquet     features, target and time of the labelled rows held out

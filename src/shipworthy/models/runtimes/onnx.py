@@ -61,7 +61,7 @@ def _options() -> onnxruntime.SessionOptions:
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3  # errors; the rest is no concern of whoever reads the server's output
+    options.log_severity_level = 4  # what fails is raised; it need not be printed too
     return options
 
 

@@ -7,6 +7,7 @@ lock with the server added, and neither the gate nor the command line ever comes
 from __future__ import annotations
 
 import pickle  # noqa: TID251
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from shipworthy.errors import NotFound
-from shipworthy.models.bundle import Bundle
+from shipworthy.models.bundle import CODE, Bundle
 from shipworthy.models.columns import to_arrow
 from shipworthy.models.inside.own_call import as_table, own_call
 from shipworthy.models.records import Answers, Columns, RuntimeName
@@ -22,7 +23,7 @@ from shipworthy.models.runtimes import FILES
 
 
 class PythonRuntime:
-    """The pickled model."""
+    """The pickled model. A process loads one: modules of the project that it refers to are imported once a process."""
 
     name: RuntimeName = "python"
 
@@ -30,6 +31,9 @@ class PythonRuntime:
         path = bundle.folder / FILES["python"]
         if not path.is_file():
             raise NotFound(f"{bundle.folder} has no {FILES['python']}")
+        code = bundle.folder / CODE
+        if code.is_dir() and str(code) not in sys.path:
+            sys.path.insert(0, str(code))
         with path.open("rb") as stream:
             model = pickle.load(stream)  # noqa: S301
         self._features = bundle.description.features

@@ -1,0 +1,133 @@
+"""Starting the conversion: `inside/` run by the Python of an environment of the user's lock and the converters.
+
+Nothing of the user's is ever loaded here: a spec goes in as JSON; JSON and files of the bundle come out.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from shipworthy.contract.records import Feature, Task
+from shipworthy.models.answers import Class
+from shipworthy.models.bundle import CODE, MODEL, PROBES
+from shipworthy.models.inside.convention import CONVERTED, EXACT
+from shipworthy.models.records import TableKind
+from shipworthy.models.runtimes import FILES
+
+INSIDE = Path(__file__).parent / "inside"
+TIMEOUT = 300.0  # seconds
+
+# One thread everywhere: the timings are those of a serving worker.
+_THREADS = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM", "NUMEXPR")}
+_NOT_PASSED_ON = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "CONDA_PREFIX")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a trained model: of the contract, and of the training."""
+
+    model: str
+    task: Task
+    features: tuple[Feature, ...]  # with `values` of categories as seen in training
+    classes: tuple[Class, ...]  # () for regression
+    target: str
+    family: str
+    table: TableKind
+
+
+class Onnx(msgspec.Struct, frozen=True):
+    """How the graph came about; "" where it could not be made, with the reason."""
+
+    how: str
+    reason: str
+
+
+class Text(msgspec.Struct, frozen=True):
+    """LightGBM's own text, or why there is none."""
+
+    reason: str
+
+
+class Own(msgspec.Struct, frozen=True):
+    """What the library's own call costs, the frame that it is given included."""
+
+    reason: str
+    microseconds_one: float | None = None
+    microseconds_batch: float | None = None  # of a row in a batch of 1,000
+
+
+class Conversion(msgspec.Struct, frozen=True):
+    """What came of a conversion; the files are in the bundle."""
+
+    onnx: Onnx
+    lightgbm: Text
+    own: Own
+
+
+def requirements() -> tuple[str, ...]:
+    """What the conversion needs beside the user's lock, as requirement lines."""
+    lines = (INSIDE / "converters.txt").read_text().splitlines()
+    return tuple(line for line in lines if line and not line.startswith("#"))
+
+
+def conversion_command(python: Path, spec: Path) -> list[str]:
+    """The command that converts what a spec names: without the user's site, and without the current folder."""
+    return [str(python), "-s", "-P", str(INSIDE), str(spec)]
+
+
+def convert(
+    folder: Path, facts: Facts, python: Path, *, how: Sequence[str] = (EXACT, CONVERTED), timeout: float = TIMEOUT
+) -> Conversion:
+    """Converts the model of a bundle folder; whatever goes wrong is a reason in the result."""
+    with tempfile.TemporaryDirectory(prefix="shipworthy-conversion-") as work:
+        spec, result = Path(work) / "spec.json", Path(work) / "result.json"
+        spec.write_bytes(msgspec.json.encode(_spec(folder, facts, result, how)))
+        failure = _run(conversion_command(python, spec), Path(work), timeout)
+        if not result.is_file():
+            return Conversion(Onnx("", failure), Text(failure), Own(failure))
+        return msgspec.json.decode(result.read_bytes(), type=Conversion)
+
+
+def _spec(folder: Path, facts: Facts, result: Path, how: Sequence[str]) -> dict[str, Any]:
+    bundle = folder.resolve()
+    return {
+        "bundle": str(bundle),
+        "path": [str(bundle / CODE)] if (bundle / CODE).is_dir() else [],
+        "model": MODEL,
+        "probes": PROBES,
+        "files": {name: str(file) for name, file in FILES.items()},
+        "features": [{"name": feature.name, "type": feature.type} for feature in facts.features],
+        "task": facts.task,
+        "table": facts.table,
+        "how": list(how),
+        "result": str(result),
+    }
+
+
+def _run(command: list[str], work: Path, timeout: float) -> str:
+    """Runs the conversion; why there may be no result."""
+    environment = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON}
+    try:
+        done = subprocess.run(  # noqa: PLW1510 - a failure is a reason, not an error
+            command,
+            cwd=work,
+            env=environment | _THREADS | {"PYTHONHASHSEED": "0"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+    except subprocess.TimeoutExpired:
+        return f"the conversion was given up after {timeout:g} s"
+    except OSError as error:
+        return f"the conversion could not be started: {error}"
+    last = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
+    return f"the conversion ended with {done.returncode}: {last[0]}"
