@@ -178,6 +178,11 @@ class Contract(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return digest.of_value(self)
 
     @property
+    def serving_digest(self) -> str:
+        """Identity of [features] and [serving], wherever it listens: a rehearsal stays good while this does."""
+        return digest.of_value([self.features, msgspec.structs.replace(self.serving, host="", port=0)])
+
+    @property
     def target_source(self) -> DataSource | None:
         """The data source that holds the label; None in a contract that only rehearses."""
         return next((source for source in self.data if source.target), None)

@@ -25,7 +25,7 @@ def starter(study: Study, *, data: str, frame: Frame = "pandas") -> str:
     also = " on the numbers, and on the names as numbers" if names and numbers else ""
     preprocessing = "from sklearn.preprocessing import OrdinalEncoder\n" if names else ""
     encoder = '    names = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)  # -1: never seen\n'
-    return f'''"""Trains the model that shipworthy.toml promises. Any library will do: only the function `train` counts."""
+    return f'''"""Trains the model that shipworthy.toml promises. Any library will do: `train` is what counts."""
 
 import {frame} as {alias}
 from sklearn.compose import ColumnTransformer
