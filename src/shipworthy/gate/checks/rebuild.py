@@ -1,0 +1,29 @@
+"""The model can be made again from its record, and comes out alike enough."""
+
+from __future__ import annotations
+
+from shipworthy.contract.records import RebuildRule
+from shipworthy.lineage.records import Rebuild, reaches
+from shipworthy.registry.records import Verdict
+
+CHECK = "rebuild"
+
+
+def rebuild(rule: RebuildRule, made: Rebuild | None, id_: str | None = None, *, because: str = "") -> Verdict:
+    """made: the last rebuild, and its id in the ledger. because: why there is none, e.g. the data is gone."""
+    if rule.when == "off":
+        return Verdict(CHECK, "waived", "the contract switches rebuilding off: the release is unproven")
+    if made is None or id_ is None:
+        return Verdict(CHECK, "undecided", because or "the run was not rebuilt yet: `shipworthy rebuild` does that")
+    figures: dict[str, float | str | None] = {
+        "rung": made.rung,
+        "wanted": rule.rung,
+        "largest_difference": made.largest_difference,
+        "seconds": made.seconds,
+    }
+    if reaches(made.rung, rule.rung):
+        reason = f"made again from its record in {made.seconds:.1f} s: {made.rung}, asked for {rule.rung}"
+        return Verdict(CHECK, "passed", reason, figures, (id_,))
+    causes = "; ".join(made.differences) or "its cause is not known"
+    reason = f"made again it is {made.rung}, asked for {rule.rung}: {causes}"
+    return Verdict(CHECK, "blocked", reason, figures, (id_,))
