@@ -45,7 +45,7 @@ def flights(rows: int = 600, seed: int = 0) -> pa.Table:
             "stops": random.integers(0, 4, rows).astype(np.int32),
             "wind": wind,
             "carrier": np.array(["AA", "UA", "WN"])[random.integers(0, 3, rows)],
-            "late": pa.array([None if missing else bool(x) for x, missing in zip(late, random.random(rows) < 0.1)]),
+            "late": pa.array(late, mask=random.random(rows) < 0.1),
             "day": pa.array(day).cast(pa.timestamp("ns")).cast(pa.timestamp("us")),
         }
     )

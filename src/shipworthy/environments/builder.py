@@ -37,22 +37,42 @@ def build(lock: Path, *, python: str | None = None, near: Path | None = None, ca
     return _cached(near or lock.parent, content, python, cache)
 
 
-def build_with(lock: Path, extra: Sequence[str], *, python: str | None = None, cache: Path | None = None) -> Path:
+def build_with(
+    lock: Path,
+    extra: Sequence[str],
+    *,
+    python: str | None = None,
+    near: Path | None = None,
+    cache: Path | None = None,
+) -> Path:
     """The environment of a lock with further requirements added, none of the lock's own pins moved.
 
-    Conflict, with uv's reason, where the two do not go together. What was resolved once is pinned with hashes in the
-    cache, so that the same question gives the same environment without an index.
+    Conflict, with uv's reason, where the two do not go together.
+    """
+    return build(lock_with(lock, extra, python=python, near=near, cache=cache), python=python, near=near, cache=cache)
+
+
+def lock_with(
+    lock: Path,
+    extra: Sequence[str],
+    *,
+    python: str | None = None,
+    near: Path | None = None,
+    cache: Path | None = None,
+) -> Path:
+    """A lock with further requirements pinned in it, and its own pins as they were; kept in the cache.
+
+    What was resolved once stays so, and needs no index the next time. Conflict where it does not resolve.
     """
     content = _read(lock)
     store = cache or layout.environments()
-    key = _key(content + b"\n" + "\n".join(extra).encode(), python)
-    pinned = store / f"{key}.lock"
-    with locked(store / f"{key}.resolving"):
+    pinned = store / f"{_key(content + '|'.join(['', *extra]).encode(), python)}.lock"
+    with locked(pinned.with_suffix(".resolving")):
         if not pinned.is_file():
             part = pinned.with_suffix(".part")
-            part.write_bytes(content + b"\n" + _resolve(lock, extra, python))
+            part.write_bytes(content + b"\n" + _resolve(lock, extra, python, near or lock.parent))
             part.rename(pinned)
-    return _cached(lock.parent, pinned.read_bytes(), python, cache)
+    return pinned
 
 
 def build_fresh(lock: Path, folder: Path, *, python: str | None = None, near: Path | None = None) -> Path:
@@ -117,12 +137,12 @@ def _own_is(version: str) -> bool:
     return own == version or own.startswith(f"{version}.")
 
 
-def _resolve(lock: Path, extra: Sequence[str], python: str | None) -> bytes:
+def _resolve(lock: Path, extra: Sequence[str], python: str | None, near: Path) -> bytes:
     """Pins of what `extra` needs beyond the lock."""
     version = python or platform.python_version()
-    command = ["pip", "compile", "-", "--constraints", str(lock), "--python-version", version]
+    command = ["pip", "compile", "-", "--constraints", str(lock.resolve()), "--python-version", version]
     quiet = ["--no-header", "--no-annotate", "--generate-hashes", "--no-emit-index-url", "--no-emit-find-links"]
-    done = _run([*command, *quiet], lock.parent, (), "\n".join(extra))
+    done = _run([*command, *quiet], near, (), "\n".join(extra))
     if done.returncode:
         raise Conflict(f"{', '.join(extra)} cannot be installed beside {lock.name}: {_said(done.stderr)}", tuple(extra))
     return without(done.stdout, names(lock.read_text())).encode()

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from shipworthy import digest
 from shipworthy.contract.records import Contract, DataSource, Value
-from shipworthy.environments import builder, execution
+from shipworthy.environments import builder, execution, requirements
 from shipworthy.errors import TrainingFailed, WrongUse
 from shipworthy.lineage.records import Cut, Environment
 from shipworthy.models.bundle import HOLDOUT, HOLDOUT_ANSWERS, MODEL, PROBE_ANSWERS, PROBES, read_answers
@@ -37,6 +37,7 @@ def quiet(step: str, done: float | None) -> None:
     """Tell nobody."""
 
 
+READERS = ("pyarrow", "polars")  # of Parquet, which the data is handed over as
 JOB_STEPS = execution.STEPS
 
 
@@ -101,6 +102,15 @@ def prepared(contract: Contract, tables: Mapping[str, pa.Table], recorded: Cut |
     }
     split = parts.history.num_rows
     return Data(target, both.slice(0, split), both.slice(split), others, parts.cut)
+
+
+def readable(lock: Path, project: Path) -> Path:
+    """The lock, with pyarrow added where nothing in it could read the data that is handed over. Conflict, NotFound."""
+    try:
+        packages = requirements.names(lock.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return lock  # building says so
+    return lock if set(READERS).intersection(packages) else builder.lock_with(lock, READERS[:1], near=project)
 
 
 def run_job(

@@ -32,12 +32,16 @@ class _Record:
     files: dict[str, str]  # path -> digest
 
 
-def rebuild(entry: Entry, state: State, *, report: Report = quiet) -> Entry:
-    """Make a run again in a fresh folder and a fresh environment; the new rebuild's entry.
+def rebuild(entry: Entry, state: State, *, key: str | None = None, report: Report = quiet) -> Entry:
+    """Make a run again in a fresh folder and a fresh environment; the new rebuild's entry. With a `key` that a
+    rebuild has already, that one.
 
     Only the record and what it names by digest are used, and the pinned versions of tables that keep their own
     history. Undecided where any of that is gone: whether the run can be made again is then not known.
     """
+    standing = state.ledger.by_key("rebuild", entry.model, key) if key is not None else None
+    if standing is not None:
+        return standing
     started = clock.now()
     run = entry.decode(Run)
     record = _Record(entry.id, run, {file.path: file.digest for file in run.files})
@@ -60,7 +64,7 @@ def rebuild(entry: Entry, state: State, *, report: Report = quiet) -> Entry:
         started=started,
         environment=environment,
     )
-    return state.ledger.append("rebuild", entry.model, made, subject=entry.id)
+    return state.ledger.append("rebuild", entry.model, made, subject=entry.id, key=key)
 
 
 def _materialised(record: _Record, state: State, job: Setting, work: Path, progress: making.Progress) -> Path:

@@ -54,20 +54,25 @@ def train(
     reference: MakeReference,
     *,
     overrides: Mapping[str, Value] | None = None,
+    key: str | None = None,
     report: Report = quiet,
 ) -> Entry:
     """Train the contract's model; the new run's entry.
 
-    `overrides` replace parameters of the contract. WrongUse, DataViolation and Unbuildable for what is given,
+    `overrides` replace parameters of the contract. With a `key` that a run has already, that run: a repeated step
+    trains once. WrongUse, DataViolation and Unbuildable for what is given,
     TrainingFailed for what the user's code does.
     """
+    standing = state.ledger.by_key("run", contract.name, key) if key is not None else None
+    if standing is not None:
+        return standing
     started = clock.now()
     parameters = overridden(contract.parameters, overrides or {})
     project = state.layout.project
-    lock = project / contract.model.environment
     progress = Progress(report, STEPS)
     with workplace(state.layout.work(), "train") as work:
         progress("environment")  # first, since it fails soonest
+        lock = making.readable(project / contract.model.environment, project)
         environment = builder.build(lock, near=project)
         lock_digest = state.objects.put_file(lock)
         progress("data")
@@ -99,7 +104,7 @@ def train(
         progress("reference")
         reference(trained)
         progress("record")
-        return _record(state, trained, _Made(code, pins, lock_digest, parameters, started))
+        return _record(state, trained, _Made(code, pins, lock_digest, parameters, started, key))
 
 
 def overridden(parameters: Mapping[str, Value], overrides: Mapping[str, Value]) -> dict[str, Value]:
@@ -117,6 +122,7 @@ class _Made:
     lock: str
     parameters: dict[str, Value]
     started: int
+    key: str | None
 
 
 def _record(state: State, trained: Trained, made: _Made) -> Entry:
@@ -144,7 +150,7 @@ def _record(state: State, trained: Trained, made: _Made) -> Entry:
         finished=clock.now(),
     )
     state.objects.settle({made.lock, *shas.values(), *_kept(made)})
-    return state.ledger.append("run", contract.name, run)
+    return state.ledger.append("run", contract.name, run, key=made.key)
 
 
 def _kept(made: _Made) -> set[str]:

@@ -22,7 +22,7 @@ NUMBERS = ["distance", "stops", "wind"]
 
 def logistic(flights: pd.DataFrame, parameters: dict, seed: int):
     """A pipeline on pandas, with metrics returned and logged."""
-    import shipworthy_run
+    import shipworthy_run  # noqa: PLC0415 - exists while shipworthy trains
 
     shipworthy_run.log_metric("rows", len(flights))
     prepare = make_column_transformer(
@@ -76,7 +76,7 @@ def trees(flights: pd.DataFrame, parameters: dict, seed: int):
 
 def lightgbm(flights: pd.DataFrame, parameters: dict, seed: int):
     """A booster without classes_, asked with all the features it was given."""
-    import lightgbm as library
+    import lightgbm as library  # noqa: PLC0415 - the name is taken
 
     columns = [name for name in flights.columns if name not in ("late", "day", "carrier")]
     data = library.Dataset(flights[columns], label=flights["late"].astype(int))
@@ -107,7 +107,7 @@ def unseeded(flights: pd.DataFrame, parameters: dict, seed: int):
 
 def failing(flights: pd.DataFrame, parameters: dict, seed: int):
     """Fails in the user's own code, below a library's."""
-    print("before the failure")
+    print("before the failure")  # noqa: T201
     return flights.groupby("carrier")[["distance"]].apply(_broken)
 
 
