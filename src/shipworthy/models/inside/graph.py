@@ -1,7 +1,12 @@
-"""An ONNX graph in the making: one input a feature, double precision, a column known by tensor and place."""
+"""An ONNX graph in the making: double precision, a column known by tensor and place.
+
+Its inputs are a string tensor (n, 1) a category, named as the feature, and one double tensor (n, k) of all numbers:
+handing over a tensor costs a microsecond, so that a tensor a feature would cost more than the model.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -9,6 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+
+from shipworthy.models.inside.convention import NUMBERS
 
 ML = "ai.onnx.ml"
 OPSET = 21
@@ -32,7 +39,8 @@ class Graph:
     """Nodes and constants, and the features that were asked for."""
 
     def __init__(self, features: Sequence[dict[str, Any]]) -> None:
-        self._features = {feature["name"]: feature["type"] for feature in features}
+        self._kinds = {feature["name"]: feature["type"] for feature in features}
+        self._numbers = [name for name, kind in self._kinds.items() if kind not in ("category", "timestamp")]
         self._inputs: dict[str, Any] = {}
         self.ml_version = 5  # 4 still has the tree operators that 5 took away
         self._nodes: list[Any] = []
@@ -40,7 +48,13 @@ class Graph:
 
     def features(self) -> list[Column]:
         """All features as columns, in the contract's order. Only those that are used become inputs."""
-        return [Column(name, 0, 1, kind == "category") for name, kind in self._features.items()]
+        places = {name: place for place, name in enumerate(self._numbers)}
+        return [
+            Column(NUMBERS, places[name], len(places), text=False)
+            if name in places
+            else Column(name, 0, 1, kind == "category")
+            for name, kind in self._kinds.items()
+        ]
 
     def op(self, kind: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
         """Adds a node with one output; the output's name."""
@@ -79,6 +93,7 @@ class Graph:
         )
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(ML, self.ml_version)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="shipworthy")
+        helper.set_model_props(model, {NUMBERS: json.dumps(self._numbers)})
         onnx.checker.check_model(model)
         content: bytes = model.SerializeToString()
         return content
@@ -90,12 +105,13 @@ class Graph:
         return self.op("Gather", name, self.constant(np.array(places, dtype=np.int64)), axis=1)
 
     def _use(self, name: str) -> str:
-        kind = self._features.get(name)
+        kind = self._kinds.get(name)
         if kind == "timestamp":
             raise Unsupported(f"the timestamp {name} is an input of the model itself")
-        if kind is not None and name not in self._inputs:
-            element = TensorProto.STRING if kind == "category" else TensorProto.DOUBLE
-            self._inputs[name] = helper.make_tensor_value_info(name, element, [None, 1])
+        if name == NUMBERS:
+            self._inputs[name] = helper.make_tensor_value_info(name, TensorProto.DOUBLE, [None, len(self._numbers)])
+        elif kind is not None:
+            self._inputs[name] = helper.make_tensor_value_info(name, TensorProto.STRING, [None, 1])
         return name
 
 

@@ -1,11 +1,14 @@
 """ONNX Runtime: one tensor a feature, named as the feature, shape (n, 1); the answer is the first output.
 
-The tensor's type is what the graph asks for. A null is NaN in a float or double tensor, `NULL_TEXT` in a string tensor
-and -2**63 in an int64 tensor; whether the graph takes that for what the library takes a null for, the probes decide.
+A graph of our own takes all numbers as one tensor (n, k) instead, `NUMBERS`, because handing over a tensor costs a
+microsecond. Otherwise the tensor's type is what the graph asks for. A null is NaN in a float or double tensor,
+`NULL_TEXT` in a string tensor and -2**63 in an int64 tensor; whether the graph takes that for what the library takes a
+null for, the probes decide.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +18,7 @@ from numpy.typing import NDArray
 
 from shipworthy.errors import NotFound, WrongUse
 from shipworthy.models.bundle import Bundle
-from shipworthy.models.inside.convention import NULL_TEXT
+from shipworthy.models.inside.convention import NULL_TEXT, NUMBERS
 from shipworthy.models.records import Answers, Columns, RuntimeName
 from shipworthy.models.runtimes import FILES
 
@@ -38,6 +41,8 @@ class OnnxRuntime:
         self._output = [self._session.get_outputs()[0].name]
         kinds = {put.name: put.type for put in self._session.get_inputs()}
         names = [feature.name for feature in bundle.description.features]
+        listed = self._session.get_modelmeta().custom_metadata_map.get(NUMBERS, "[]")
+        self._numbers = [names.index(name) for name in json.loads(listed)] if kinds.pop(NUMBERS, None) else []
         unknown = sorted(set(kinds) - set(names))
         if unknown:
             raise WrongUse(f"{path} asks for {', '.join(unknown)}, which the model's features do not have")
@@ -49,6 +54,8 @@ class OnnxRuntime:
     def predict(self, columns: Columns) -> Answers:
         """Answers to n rows."""
         feeds = {name: feed(columns[index]) for index, name, feed in self._feeds}
+        if self._numbers:
+            feeds[NUMBERS] = _side_by_side([columns[index] for index in self._numbers])
         values = self._session.run(self._output, feeds)[0]
         if values.dtype != np.float64:
             values = values.astype(np.float64)
@@ -63,6 +70,12 @@ def _options() -> onnxruntime.SessionOptions:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4  # what fails is raised; it need not be printed too
     return options
+
+
+def _side_by_side(columns: Columns) -> NDArray[np.float64]:
+    """(n, k) in double precision; for a few rows faster than filling it column by column."""
+    rows = np.concatenate(columns, dtype=np.float64, casting="unsafe").reshape(len(columns), -1)
+    return np.ascontiguousarray(rows.T)
 
 
 def _doubles(column: NDArray[Any]) -> NDArray[Any]:
