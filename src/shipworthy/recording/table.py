@@ -1,0 +1,191 @@
+"""The Delta table of a model's predictions.
+
+    prediction_id string, id string?, model string, release int, source string,
+    arrived, event_time, window timestamp[us, UTC], features struct<one field a feature>, values list<double>,
+    prediction string (classes) | double (regression), score double, confidence double?, flags list<string>
+
+`event_time` is what the caller said, or arrival where nothing was said or it lay ahead of the clock; `window` is the
+start of the window that it lies in. `flags` names the features whose violation was let through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from numpy.typing import NDArray
+
+from shipworthy.contract.records import FeatureType
+from shipworthy.counts.outputs import watched
+from shipworthy.models.records import NULL_TIMESTAMP
+from shipworthy.predictions.format import LoggedFeature
+from shipworthy.predictions.frames import Frame
+from shipworthy.recording.times import Times
+
+INSTANT = pa.timestamp("us", tz="UTC")
+_TYPES: dict[FeatureType, pa.DataType] = {
+    "float": pa.float64(),
+    "integer": pa.int64(),
+    "boolean": pa.bool_(),
+    "category": pa.string(),
+    "timestamp": INSTANT,
+}
+_CONFIGURATION: dict[str, str | None] = {
+    "delta.checkpointInterval": "20",  # opening replays the log since the last one, which grows with every commit
+    "delta.logRetentionDuration": "interval 7 days",
+}
+_COMPACT_BYTES = 256 * 2**20
+_KEPT_HOURS = 24  # that files replaced by compaction stay for readers that have just listed them
+
+
+class PredictionTable:
+    """One model's predictions, appended to exactly once. One thread an object; any number of processes a table."""
+
+    def __init__(self, location: str | Path) -> None:
+        self._location = str(location)
+        self._table: DeltaTable | None = None
+
+    def append(self, rows: pa.Table, source: str, number: int) -> bool:
+        """Append batch `number` of a source; False where that batch, or a later one, is already there."""
+        table = self._opened(rows.schema)
+        table.update_incremental()
+        if (table.transaction_version(source) or 0) >= number:
+            return False
+        rows = _fitted(rows, table)
+        try:
+            write_deltalake(
+                table,
+                rows,
+                mode="append",
+                schema_mode="merge",
+                commit_properties=CommitProperties(app_transactions=[Transaction(source, number)]),
+            )
+        except CommitFailedError:
+            table.update_incremental()
+            if (table.transaction_version(source) or 0) >= number:
+                return False  # another recorder of the same source was quicker: Delta lets one of them through
+            raise
+        return True
+
+    def recorded(self, source: str) -> int:
+        """Number of a source's newest batch in the table; 0 for none."""
+        try:
+            table = self._opened(None)
+        except TableNotFoundError:
+            return 0
+        table.update_incremental()
+        return table.transaction_version(source) or 0
+
+    def compact(self) -> bool:
+        """Join small files, and delete what was joined a day ago or before; False where another process did it."""
+        table = self._opened(None)
+        table.update_incremental()
+        try:
+            table.optimize.compact(target_size=_COMPACT_BYTES)
+            table.vacuum(retention_hours=_KEPT_HOURS, dry_run=False, enforce_retention_duration=False)
+        except CommitFailedError:
+            return False
+        return True
+
+    def _opened(self, schema: pa.Schema | None) -> DeltaTable:
+        if self._table is None:
+            if schema is not None:
+                Path(self._location).parent.mkdir(parents=True, exist_ok=True)
+                DeltaTable.create(self._location, schema, mode="ignore", configuration=_CONFIGURATION)
+            self._table = DeltaTable(self._location)
+        return self._table
+
+
+def rows_of(frame: Frame, times: Times, window: int) -> pa.Table:
+    """A frame's rows as the table holds them; `window` in ns."""
+    classes, outputs = frame.header.classes, dict(watched(frame.values))
+    confidence = outputs.get("confidence")
+    return pa.table(
+        {
+            "prediction_id": pa.array(frame.prediction_ids, pa.string()),
+            "id": pa.array(frame.ids, pa.string()),
+            "model": _repeated(frame.header.model, frame.rows),
+            "release": pa.repeat(pa.scalar(frame.header.release, pa.int32()), frame.rows),
+            "source": _repeated(frame.header.source, frame.rows),
+            "arrived": _instants(frame.arrived),
+            "event_time": _instants(times.said),
+            "window": _instants(times.said - times.said % window),
+            "features": _features(frame),
+            "values": _lists(frame.values),
+            "prediction": _predictions(frame.values, classes),
+            "score": pa.array(outputs["score" if "score" in outputs else "prediction"]),
+            "confidence": pa.array(confidence) if confidence is not None else pa.nulls(frame.rows, pa.float64()),
+            "flags": _flags(frame, times),
+        }
+    )
+
+
+def _fitted(rows: pa.Table, table: DeltaTable) -> pa.Table:
+    """Rows whose features fit the table: one whose type has changed since gets a field of its own, named for the type.
+
+    Otherwise the first release with another type would stop recording for good.
+    """
+    known: Any = pa.schema(cast(Any, table.schema().to_arrow())).field("features").type
+    column: Any = rows["features"].combine_chunks()
+    fields = {field.name: field.type for field in known}
+    changed = [fields.get(field.name, field.type) != field.type for field in column.type]
+    if not any(changed):
+        return rows
+    named = [
+        field.with_name(f"{field.name} ({field.type})") if is_changed else field
+        for field, is_changed in zip(column.type, changed, strict=True)
+    ]
+    renamed = pa.StructArray.from_arrays(column.flatten(), fields=named)
+    return rows.set_column(rows.column_names.index("features"), "features", renamed)
+
+
+def _features(frame: Frame) -> pa.StructArray:
+    arrays = [_feature(feature, column) for feature, column in zip(frame.header.features, frame.columns, strict=True)]
+    fields = [pa.field(feature.name, _TYPES[feature.type]) for feature in frame.header.features]
+    features: pa.StructArray = pa.StructArray.from_arrays(arrays, fields=fields)
+    return features
+
+
+def _feature(feature: LoggedFeature, column: NDArray[np.generic]) -> pa.Array[Any]:
+    if feature.type == "timestamp":
+        null = column == NULL_TIMESTAMP
+        return pa.array(column.astype(np.int64) // 1000, mask=null).cast(INSTANT)
+    array: pa.Array[Any] = pa.array(column, from_pandas=True)
+    return array.cast(_TYPES[feature.type])
+
+
+def _predictions(values: NDArray[np.float64], classes: Sequence[str | int | float | bool]) -> pa.Array[Any]:
+    if not classes:
+        return pa.array(values[:, 0])
+    names = pa.array([str(name) for name in classes], pa.string())
+    likeliest: pa.Array[Any] = names.take(pa.array(values.argmax(axis=1)))
+    return likeliest
+
+
+def _lists(values: NDArray[np.float64]) -> pa.Array[Any]:
+    rows, width = values.shape
+    offsets = np.arange(rows + 1, dtype=np.int32) * width
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values.ravel()))
+
+
+def _flags(frame: Frame, times: Times) -> pa.Array[Any]:
+    named = pa.list_(pa.string())
+    if not times.ahead.any():
+        return pa.array(frame.flags, named)
+    name = frame.header.event_time
+    ahead = times.ahead.tolist()
+    flags = [[*names, name] if is_ahead else names for names, is_ahead in zip(frame.flags, ahead, strict=True)]
+    return pa.array(flags, named)
+
+
+def _instants(times: NDArray[np.int64]) -> pa.Array[Any]:
+    return pa.array(times // 1000).cast(INSTANT)
+
+
+def _repeated(text: str, rows: int) -> pa.Array[Any]:
+    return pa.repeat(pa.scalar(text), rows)
