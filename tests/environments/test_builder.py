@@ -96,7 +96,7 @@ def test_altered_bytes_are_refused_by_name(lock, cache, tmp_path, monkeypatch):
 def test_a_lock_that_misses_a_dependency_is_refused(lock, cache):
     text = (Path(__file__).parent / "requirements.lock").read_text()
     lock.write_text(text[text.index("pandas==") : text.index("polars==")])
-    with pytest.raises(Unbuildable, match="(?i)hash.*(numpy|dateutil|tzdata)"):
+    with pytest.raises(Unbuildable, match=r"(?i)hash.*(numpy|dateutil|tzdata)"):
         builder.build(lock, cache=cache)
 
 
