@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from shipworthy.contract.reading import read
 from shipworthy.contract.records import Contract
+from shipworthy.contract.schema import Needs
 from shipworthy.errors import NotFound
 from shipworthy.store.database import open_engine, schema_of
 from shipworthy.store.layout import Layout
 from shipworthy.store.ledger import Ledger
 from shipworthy.store.objects import Objects
 from shipworthy.store.preparation import prepare
+from shipworthy.training.making import Report, State
 
 CONTRACT = "shipworthy.toml"
 
-Report = Callable[[str, float | None], None]  # the step under way, and the share of it that is done
-
-
-def silent(_step: str, _done: float | None = None) -> None:
-    """A report that nobody reads."""
+__all__ = ["CONTRACT", "Project", "Report", "find_layout", "is_new", "open_project"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +29,11 @@ class Project:
     contract: Contract
     ledger: Ledger
     objects: Objects
+
+    @property
+    def state(self) -> State:
+        """Where things are kept."""
+        return State(self.layout, self.ledger, self.objects)
 
 
 def find_layout(folder: Path) -> Layout:
@@ -46,7 +47,7 @@ def find_layout(folder: Path) -> Layout:
     )
 
 
-def open_project(folder: Path, needs: Literal["all", "serving"] = "all") -> Project:
+def open_project(folder: Path, needs: Needs = "training") -> Project:
     """Open a project. Its state is created at the first use, but never migrated unasked."""
     layout = find_layout(folder)
     contract = read(layout.project / CONTRACT, needs=needs)

@@ -1,0 +1,92 @@
+"""`status` and `lineage` for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from shipworthy import clock
+from shipworthy.cli.console import marked, say, table
+from shipworthy.dashboard.view import EvidenceView, ReleaseView, StatusView
+
+STRONGEST = 5  # payoffs shown
+RECENT = 8  # marks shown
+KINDS = {"alarm": "blocked", "held": "waived", "released": "passed", "broken input": "blocked", "failed": "blocked"}
+
+
+def say_status(view: StatusView) -> None:
+    """The one page, on the terminal."""
+    from rich.markup import escape  # noqa: PLC0415 - start-up time
+
+    say(f"[bold]{escape(view.model)}[/]  {escape(view.decision)}  [dim]{escape(view.owner)}[/]")
+    say(f"[dim]{escape(view.sla)}; {escape(view.promise)}[/]", f"[dim]{escape(view.running)}[/]")
+    if view.refreshing:
+        say(f"[yellow]{escape(view.refreshing)}[/]")
+    if view.live is None:
+        say(marked("blocked", "nothing is live: `shipworthy ship` makes the first release"))
+    else:
+        _say_release(view.live, view.previous)
+    for waiver in view.waivers:
+        say(marked("waived", waiver))
+    _say_evidence(view)
+    if view.quality:
+        newest = view.quality[-1]
+        day = clock.to_iso(newest.window)[:10]
+        say(
+            f"quality: {view.metric} {newest.value:.4f} on the {newest.rows:,} labelled rows of {day}"
+        )
+    for mark in view.marks[-RECENT:]:
+        say(marked(KINDS.get(mark.kind, ""), f"{clock.to_iso(mark.at)[:10]}  {mark.kind:<12} {mark.words}"))
+
+
+def _say_release(release: ReleaseView, previous: int | None) -> None:
+    proof = f"proven ({release.rung})" if release.proven else "UNPROVEN"
+    before = f"; previous is @{previous}" if previous is not None else ""
+    say(marked("passed" if release.proven else "waived", f"@{release.number} is live, {proof}, {release.run}{before}"))
+    for check in release.checks:
+        say("  " + marked(check.outcome, f"{check.check:<14} {check.reason}"))
+
+
+def _say_evidence(view: StatusView) -> None:
+    newest: dict[str, EvidenceView] = {}
+    for point in view.evidence:
+        if view.live is not None and point.release == view.live.number:
+            newest[point.payoff] = point
+    strongest = sorted(newest.values(), key=lambda point: -point.strength)[:STRONGEST]
+    if strongest:
+        table(
+            "",
+            ("drift", "evidence (log10)", "alarm at", "moved (total variation)", "window"),
+            [
+                (p.payoff, f"{p.strength:.2f}", f"{p.threshold:.2f}", f"{p.distance:.3f}", clock.to_iso(p.window)[:10])
+                for p in strongest
+            ],
+        )
+
+
+def say_tree(value: Any, title: str = "") -> None:
+    """Any record as a tree of names and values; instants are told by their size and shown as dates."""
+    from rich.console import Console  # noqa: PLC0415 - start-up time
+    from rich.tree import Tree  # noqa: PLC0415 - start-up time
+
+    tree = Tree(title or type(value).__name__, guide_style="dim")
+    _grow(tree, msgspec.to_builtins(value))
+    Console(highlight=False).print(tree)
+
+
+def _grow(tree: Any, value: Any) -> None:
+    from rich.markup import escape  # noqa: PLC0415 - start-up time
+
+    pairs = value.items() if isinstance(value, dict) else enumerate(value, start=1)
+    for key, item in pairs:
+        if isinstance(item, dict | list) and item:
+            _grow(tree.add(f"[bold]{escape(str(key))}[/]"), item)
+        else:
+            tree.add(f"{escape(str(key))}: {escape(_shown(item))}")
+
+
+def _shown(item: Any) -> str:
+    if isinstance(item, int) and not isinstance(item, bool) and item > clock.from_iso("1990-01-01"):
+        return clock.to_iso(item - item % clock.SECOND)
+    return "–" if item in (None, [], {}, "") else str(item)

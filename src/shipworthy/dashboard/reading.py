@@ -1,0 +1,109 @@
+"""From the ledger to the view."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from shipworthy import clock
+from shipworthy.contract.records import Contract
+from shipworthy.dashboard.view import AlertView, CheckView, EvidenceView, Mark, QualityView, ReleaseView, StatusView
+from shipworthy.lineage.records import Rebuild
+from shipworthy.monitoring.closing import newest_event_time
+from shipworthy.monitoring.records import Alarm, Quality, WindowEvidence
+from shipworthy.refresh.records import Refresh, Trigger
+from shipworthy.registry.aliases import Aliases
+from shipworthy.registry.records import Release, Waiver
+from shipworthy.store.ledger import Ledger
+
+
+def read_view(
+    ledger: Ledger, contract: Contract, *, waivers: Mapping[str, Waiver], alerts: tuple[AlertView, ...], running: str
+) -> StatusView:
+    """Everything of one model as it stands now. `waivers` are those in force, verified."""
+    model, aliases = contract.name, Aliases(ledger)
+    releases = tuple(_release(ledger, entry.decode(Release)) for entry in ledger.entries("release", model))
+    live = aliases.current(model, "live")
+    serving, monitoring = contract.serving, contract.monitoring
+    return StatusView(
+        model=model,
+        decision=contract.purpose.decision,
+        owner=contract.purpose.owner,
+        metric=contract.gate.metric,
+        sla=f"p99 ≤ {serving.p99_ms:g} ms at {serving.rate:g} requests/s",
+        enforcement=contract.gate.enforcement,
+        live=next((release for release in releases if release.number == live), None),
+        previous=aliases.current(model, "previous"),
+        releases=releases,
+        evidence=_evidence(ledger, model),
+        quality=_quality(ledger, model),
+        marks=_marks(ledger, model),
+        alerts=alerts,
+        waivers=tuple(_waived(waiver) for waiver in waivers.values()),
+        promise=(
+            f"at most {_number(monitoring.false_alarms)} false alarms a year for the model as a whole; "
+            f"windows of {clock.spoken(monitoring.window)}; drift is more than {monitoring.drift:.0%} of rows moved"
+        ),
+        newest=newest_event_time(ledger, model),
+        running=running,
+        refreshing=_refreshing(ledger, model),
+    )
+
+
+def _release(ledger: Ledger, release: Release) -> ReleaseView:
+    rebuilt = ledger.get(release.rebuild).decode(Rebuild).rung if release.rebuild else "not rebuilt"
+    checks = tuple(CheckView(verdict.check, verdict.outcome, verdict.reason) for verdict in release.verdicts)
+    return ReleaseView(release.number, release.run, release.proven, rebuilt, release.at, checks)
+
+
+def _evidence(ledger: Ledger, model: str) -> tuple[EvidenceView, ...]:
+    windows = [entry.decode(WindowEvidence) for entry in ledger.entries("evidence", model)]
+    return tuple(
+        EvidenceView(window.window, window.release, one.payoff, one.strength, window.threshold, one.distance)
+        for window in sorted(windows, key=lambda window: (window.window, window.release))
+        for one in window.payoffs
+    )
+
+
+def _quality(ledger: Ledger, model: str) -> tuple[QualityView, ...]:
+    """The newest value of each window and release; labels that came later have superseded the others."""
+    newest: dict[tuple[int, int], Quality] = {}
+    for entry in reversed(ledger.entries("quality", model)):
+        quality = entry.decode(Quality)
+        newest[quality.window, quality.release] = quality
+    return tuple(
+        QualityView(window, release, quality.value, quality.labelled)
+        for (window, release), quality in sorted(newest.items())
+        if quality.value is not None
+    )
+
+
+def _marks(ledger: Ledger, model: str) -> tuple[Mark, ...]:
+    alarms = (entry.decode(Alarm) for entry in ledger.entries("alarm", model))
+    refreshes = (entry.decode(Refresh) for entry in ledger.entries("refresh", model))
+    marks: Iterable[Mark] = (
+        *(Mark(alarm.event_time, "alarm", alarm.words, alarm.release) for alarm in alarms),
+        *(Mark(one.event_time, one.ending, _ended(one), one.release) for one in refreshes),
+    )
+    return tuple(sorted(marks, key=lambda mark: (mark.at, mark.kind != "alarm")))
+
+
+def _ended(refresh: Refresh) -> str:
+    prefix = f"@{refresh.release}: " if refresh.release is not None else ""
+    return f"{prefix}{refresh.reason}"
+
+
+def _refreshing(ledger: Ledger, model: str) -> str:
+    ended = {entry.key for entry in ledger.entries("refresh", model)}
+    for entry in ledger.entries("refresh-begun", model):
+        if entry.key not in ended:
+            return f"refresh under way: {entry.decode(Trigger).because}"
+    return ""
+
+
+def _waived(waiver: Waiver) -> str:
+    until = clock.to_iso(waiver.until)[:10]
+    return f"{waiver.check} is waived until {until} by {waiver.by}: {waiver.because}"
+
+
+def _number(value: float) -> str:
+    return f"{value:g}"

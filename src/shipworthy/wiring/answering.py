@@ -1,0 +1,47 @@
+"""What a bundle says to rows: by its own runtime here, or, for a Python model, by a server in its own environment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import httpx
+import msgspec
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from shipworthy.contract.records import Contract
+from shipworthy.errors import Undecided
+from shipworthy.models.bundle import Bundle
+from shipworthy.models.columns import from_arrow
+from shipworthy.models.runtimes import load
+from shipworthy.rehearsal.payloads import from_columns
+from shipworthy.serving.launch import rehearse_server
+
+ROWS = 500  # a request
+
+
+def answers(
+    bundle: Bundle, contract: Contract, table: pa.Table, work: Path, command: Sequence[str]
+) -> NDArray[np.float64]:
+    """Answers (n, k) to a table of n rows. Undecided where the model's server refuses them."""
+    columns = from_arrow(table, bundle.description.features)
+    if bundle.description.batch != "python":
+        return load(bundle, bundle.description.batch).predict(columns).values
+    with rehearse_server(bundle.folder, contract, work, command=command) as url:
+        said = [_ask(url, bundle, [column[at : at + ROWS] for column in columns]) for at in range(0, len(table), ROWS)]
+    return np.vstack(said)
+
+
+def _ask(url: str, bundle: Bundle, columns: list[NDArray[np.generic]]) -> NDArray[np.float64]:
+    features, classes = bundle.description.features, bundle.description.classes
+    rows = len(columns[0])
+    (body,) = from_columns(features, columns, 1, rows=rows)
+    answer = httpx.post(f"{url}/predict", content=body, timeout=60.0)
+    said = msgspec.json.decode(answer.content)
+    if answer.status_code != httpx.codes.OK or len(said["predictions"]) != rows:
+        raise Undecided(f"{rows} rows held out could not be asked: {said.get('error', 'some break the contract')}")
+    if not classes:
+        return np.array([[one["prediction"]] for one in said["predictions"]], dtype=np.float64)
+    return np.array([list(one["probabilities"].values()) for one in said["predictions"]], dtype=np.float64)

@@ -1,0 +1,116 @@
+"""The training data once more, for the checks of data and quality."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from shipworthy.contract.violations import Violation, violations
+from shipworthy.errors import ShipworthyError, Undecided
+from shipworthy.gate import baseline
+from shipworthy.gate.checks import data, quality
+from shipworthy.lineage.records import Run
+from shipworthy.models.answers import Class
+from shipworthy.models.bundle import Bundle
+from shipworthy.registry.aliases import Aliases
+from shipworthy.registry.records import Verdict
+from shipworthy.registry.releases import Releases
+from shipworthy.training import cut, sources
+from shipworthy.wiring.answering import answers
+from shipworthy.wiring.keys import trusted_keys
+from shipworthy.wiring.project import Project
+from shipworthy.wiring.workers import worker_command
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A run's labelled rows, cut as they were, and what in them breaks the contract."""
+
+    history: pa.Table
+    holdout: pa.Table
+    found: tuple[Violation, ...]
+
+
+def read_rows(project: Project, run: Run) -> Rows | None:
+    """The rows of the source with the target; None where they are gone."""
+    source = run.contract.target_source
+    pin = next((pin for pin in run.data if pin.cut is not None), None)
+    if source is None or pin is None or pin.cut is None:
+        return None
+    try:
+        parts = cut.again(sources.reread(pin, project.layout.project, project.objects), source, pin.cut)
+    except Undecided:
+        return None
+    return Rows(
+        parts.history, parts.holdout, violations(run.contract, pa.concat_tables([parts.history, parts.holdout]))
+    )
+
+
+def data_verdict(run: Run, rows: Rows | None) -> Verdict:
+    """Training data against the contract."""
+    if rows is None:
+        return data.data(None, 0)
+    return data.data(rows.found, rows.history.num_rows + rows.holdout.num_rows)
+
+
+def quality_verdict(
+    project: Project, run: Run, bundle: Bundle, rows: Rows | None, work: Path, command: Sequence[str]
+) -> Verdict:
+    """Candidate, live release and baseline on the same rows held out."""
+    contract = run.contract
+    if rows is None:
+        return quality.quality(contract.gate, None, contract.purpose.baseline)
+    try:
+        held = _held_out(project, run, bundle, rows, work, command)
+    except ShipworthyError as error:
+        return Verdict(quality.CHECK, "undecided", str(error))
+    return quality.quality(contract.gate, held, contract.purpose.baseline)
+
+
+def _held_out(
+    project: Project, run: Run, bundle: Bundle, rows: Rows, work: Path, command: Sequence[str]
+) -> quality.HeldOut:
+    held, classes = bundle.holdout(), bundle.description.classes
+    target = _column(held, bundle.description.target)
+    live, live_classes = _live(project, run, held, work)
+    return quality.HeldOut(
+        target=target,
+        classes=classes,
+        candidate=answers(bundle, run.contract, held, work, command),
+        baseline=_baseline(run.contract.purpose.baseline, rows, held, bundle, target),
+        live=live,
+        live_classes=live_classes,
+    )
+
+
+def _live(project: Project, run: Run, held: pa.Table, work: Path) -> tuple[NDArray[np.float64] | None, Sequence[Class]]:
+    number = Aliases(project.ledger).current(run.model, "live")
+    if number is None:
+        return None, ()
+    released = Releases(project.ledger, project.objects).materialise(project.layout, run.model, number, trusted_keys())
+    bundle = Bundle.open(released.folder)
+    lock = project.ledger.get(released.run).decode(Run).environment.lock
+    command = worker_command(bundle.description, lock, project.objects)
+    return answers(bundle, released.contract, held, work, command), bundle.description.classes
+
+
+def _baseline(
+    name: str, rows: Rows, held: pa.Table, bundle: Bundle, target: NDArray[np.generic]
+) -> NDArray[np.float64]:
+    classes = bundle.description.classes
+    labels = _column(rows.history, bundle.description.target)
+    if name == baseline.PRIOR:
+        return baseline.prior(labels, classes, len(target))
+    if name == baseline.LAST_VALUE:
+        return baseline.last_value(labels, target, classes)
+    return baseline.feature(name, _column(held, name), classes)
+
+
+def _column(table: pa.Table, name: str) -> NDArray[np.generic]:
+    found: NDArray[np.generic] = table[name].combine_chunks().to_numpy(zero_copy_only=False)
+    return found

@@ -1,0 +1,58 @@
+"""The recorder's process: logged predictions into Delta and windows, until told to stop."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from shipworthy.counts import reference as counting
+from shipworthy.counts.reference import Reference
+from shipworthy.errors import NotFound
+from shipworthy.recording.recorder import Recorder
+from shipworthy.registry.releases import Releases
+from shipworthy.wiring.processes import Stop, loop
+from shipworthy.wiring.project import Project, open_project
+
+PAUSE = 0.1  # seconds between looks at the logs
+
+
+def run_record(folder: Path, *, once: bool, stop: Stop | None = None) -> None:
+    """Record what is there, and, unless `once`, what comes."""
+    recorder = recorder_of(open_project(folder))
+    if not once:
+        loop(recorder.step, stop or Stop(), PAUSE)
+    recorder.flush()
+    recorder.close()
+
+
+def recorder_of(project: Project) -> Recorder:
+    """The recorder of a project's model."""
+    return Recorder(project.layout, project.contract.name, project.ledger, project.contract, reference_reader(project))
+
+
+def reference_reader(project: Project) -> Callable[[int], Reference | None]:
+    """Gives a release's monitoring reference; None where there is no such release or it has none."""
+    releases = Releases(project.ledger, project.objects)
+
+    def read(number: int) -> Reference | None:
+        try:
+            sha = releases.get(project.contract.name, number).reference
+        except NotFound:
+            return None
+        return counting.decode(project.objects.get(sha)) if sha else None
+
+    return read
+
+
+def main() -> None:
+    """A child of `up`: FOLDER."""
+    logging.basicConfig(format="%(asctime)s record %(levelname)s %(message)s", level=logging.INFO)
+    stop = Stop()
+    stop.follow_parent()
+    run_record(Path(sys.argv[1]), once=False, stop=stop)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""The steps of a refresh: what the command line calls too, with the live release's own code and contract."""
+
+from __future__ import annotations
+
+import logging
+
+import msgspec
+
+from shipworthy.contract.violations import violations
+from shipworthy.errors import Undecided
+from shipworthy.lineage.records import Run
+from shipworthy.monitoring.closing import newest_event_time
+from shipworthy.refresh.records import Refresh
+from shipworthy.refresh.workflow import Decision
+from shipworthy.registry.aliases import Aliases
+from shipworthy.registry.releases import Releases
+from shipworthy.store.ledger import Entry
+from shipworthy.training import cut, sources
+from shipworthy.wiring.alerting import tell_refresh
+from shipworthy.wiring.checking import check_run
+from shipworthy.wiring.project import Project
+from shipworthy.wiring.releasing import release_run
+from shipworthy.wiring.shipping import prove
+from shipworthy.wiring.training import train_again
+
+TRIES = 3  # of a check that could not decide: a busy machine may be calmer in a minute
+
+_logger = logging.getLogger(__name__)
+
+
+class RefreshSteps:
+    """What the durable workflow calls; each step may be called twice with the same refresh."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+
+    def broken_input(self, refresh: str) -> str:
+        """Why the newest data may not be learnt from; "" if it may."""
+        run = self._live().decode(Run)
+        source = run.contract.target_source
+        if source is None:
+            return "the live release's contract names no data with a target"
+        rows = sources.read(msgspec.structs.replace(source, version=None), self._root, self._project.objects).rows
+        parts = cut.cut(rows, source, run.contract.retraining)
+        found = [*violations(run.contract, parts.history), *violations(run.contract, parts.holdout)]
+        return "; ".join(str(violation) for violation in found if not violation.tolerated)
+
+    def train(self, refresh: str) -> str:
+        """Train the live release's recipe on the newest data; the run's id."""
+        ledger, model = self._project.ledger, self._project.contract.name
+        standing = ledger.by_key("refresh-run", model, refresh)
+        if standing is None:
+            entry = train_again(self._project, self._live(), _told)
+            standing = ledger.append_once("refresh-run", model, {"run": entry.id}, key=refresh)
+        return str(msgspec.json.decode(standing.body)["run"])
+
+    def rebuild(self, run: str) -> str:
+        """Rebuild it; the rebuild's id, "" where the contract switches that off."""
+        made = prove(self._project, self._project.ledger.get(run), _told)
+        return made.id if made is not None else ""
+
+    def check(self, run: str, rebuild: str) -> Decision:
+        """Hold it against the gate; asked again where the machine was too busy to tell."""
+        for attempt in range(1, TRIES + 1):
+            checked = check_run(self._project, run, _told)
+            if checked.outcome != "undecided":
+                break
+            _logger.info("check %d of %d could not decide: %s", attempt, TRIES, checked.reason)
+        quality = next((verdict.reason for verdict in checked.verdicts if verdict.check == "quality"), "")
+        return Decision(checked.outcome == "passed", quality if checked.outcome == "passed" else checked.reason)
+
+    def release(self, run: str) -> int:
+        """Release it; the server follows the alias."""
+        return release_run(self._project, run, because="refreshed").number
+
+    def event_time(self) -> int:
+        """How far the model's own time has come."""
+        return newest_event_time(self._project.ledger, self._project.contract.name) or 0
+
+    def finish(self, refresh: Refresh) -> None:
+        """Keep how it ended, and tell."""
+        record_end(self._project, refresh)
+
+    @property
+    def _root(self):  # type: ignore[no-untyped-def]
+        return self._project.layout.project
+
+    def _live(self) -> Entry:
+        model = self._project.contract.name
+        live = Aliases(self._project.ledger).current(model, "live")
+        if live is None:
+            raise Undecided(f"nothing of {model} is live, so that there is nothing to refresh")
+        return self._project.ledger.get(Releases(self._project.ledger, self._project.objects).get(model, live).run)
+
+
+def record_end(project: Project, refresh: Refresh) -> None:
+    """Keep how a refresh ended, once, and tell whoever has to know."""
+    entry = project.ledger.append_once("refresh", project.contract.name, refresh, key=refresh.trigger.id)
+    tell_refresh(project, entry)
+
+
+def _told(step: str, _done: float | None = None) -> None:
+    _logger.info("%s", step)

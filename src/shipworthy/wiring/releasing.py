@@ -1,0 +1,51 @@
+"""Releasing a run, waiving a check, going back."""
+
+from __future__ import annotations
+
+from shipworthy import clock
+from shipworthy.errors import Refused, WrongUse
+from shipworthy.gate.decision import CHECKS
+from shipworthy.gate.waivers import Wish, write_waiver
+from shipworthy.lineage.records import Run
+from shipworthy.registry.aliases import Aliases
+from shipworthy.registry.names import run_of
+from shipworthy.registry.records import AliasChange, Release, Waiver
+from shipworthy.registry.releases import Evidence, Releases
+from shipworthy.wiring.checking import decision_of
+from shipworthy.wiring.keys import own_key, trusted_keys, who
+from shipworthy.wiring.project import Project
+
+
+def release_run(project: Project, name: str, because: str = "released") -> Release:
+    """Release a run that the gate lets through and make it live. Refused or Undecided, with the reasons, otherwise."""
+    entry = run_of(project.ledger, name, model=project.contract.name)
+    run = entry.decode(Run)
+    decision = decision_of(project, entry)
+    rebuilt = project.ledger.newest("rebuild", run.model, subject=entry.id)
+    evidence = Evidence(decision.verdicts, CHECKS, rebuilt.id if rebuilt else None)
+    releases = Releases(project.ledger, project.objects)
+    made = releases.release(entry, evidence, own_key()).decode(Release)
+    releases.materialise(project.layout, run.model, made.number, trusted_keys())
+    Aliases(project.ledger).promote(run.model, made.number, because=because, by=who())
+    return made
+
+
+def waive_check(project: Project, check: str, until: str, because: str) -> Waiver:
+    """Let a check pass until a date."""
+    try:
+        instant = clock.from_iso(until)
+    except ValueError:
+        raise WrongUse(f"--until {until}: expected a date such as 2027-01-31") from None
+    wish = Wish(project.contract.name, check, instant, because, who())
+    return write_waiver(project.ledger, wish, own_key()).decode(Waiver)
+
+
+def roll_back(project: Project, because: str) -> AliasChange:
+    """Make the previous release live again; its files are verified first."""
+    model, aliases = project.contract.name, Aliases(project.ledger)
+    before, target = aliases.current(model, "live"), aliases.current(model, "previous")
+    if target is None:
+        raise Refused(f"{model} has no previous release to go back to; nothing was changed")
+    Releases(project.ledger, project.objects).materialise(project.layout, model, target, trusted_keys())
+    now = aliases.rollback(model, because=because, by=who())
+    return AliasChange("live", now, before, because, who())

@@ -1,0 +1,76 @@
+"""`ship`: train, rebuild, check, release, going on where an earlier one stopped."""
+
+from __future__ import annotations
+
+import msgspec
+
+from shipworthy.environments import snapshot
+from shipworthy.lineage.records import Run
+from shipworthy.registry.records import Release, Verdict
+from shipworthy.store.ledger import Entry
+from shipworthy.training import sources
+from shipworthy.training.rebuild import rebuild
+from shipworthy.wiring.checking import check_run
+from shipworthy.wiring.project import Project, Report
+from shipworthy.wiring.releasing import release_run
+from shipworthy.wiring.training import train_project
+
+
+class Shipped(msgspec.Struct, frozen=True):
+    """How far it came."""
+
+    run: str
+    outcome: str  # passed, blocked, undecided
+    reason: str
+    verdicts: tuple[Verdict, ...]
+    release: int | None
+
+
+def ship_project(project: Project, report: Report) -> Shipped:
+    """Bring the project as it is now into production, or say what stands against it."""
+    entry = _unfinished(project, report) or train_project(project, report)
+    released = project.ledger.newest("release", entry.model, subject=entry.id)
+    if released is not None:
+        made = released.decode(Release)
+        reason = "released before; nothing has changed since"
+        return Shipped(entry.id, "passed", reason, made.verdicts, made.number)
+    prove(project, entry, report)
+    checked = check_run(project, entry.id, report)
+    number = None
+    if checked.outcome == "passed":
+        report("release", None)
+        number = release_run(project, entry.id).number
+    return Shipped(entry.id, checked.outcome, checked.reason, checked.verdicts, number)
+
+
+def prove(project: Project, entry: Entry, report: Report) -> Entry | None:
+    """Rebuild a run unless it has been, or the contract switches that off."""
+    run = entry.decode(Run)
+    if run.contract.gate.rebuild.when == "off":
+        return None
+    standing = project.ledger.newest("rebuild", entry.model, subject=entry.id)
+    return standing or rebuild(entry, project.state, report=report)
+
+
+def _unfinished(project: Project, report: Report) -> Entry | None:
+    """The newest run, where it was made from just what lies here now."""
+    report("compare with the newest run", None)
+    newest = project.ledger.newest("run", project.contract.name)
+    if newest is None:
+        return None
+    run = newest.decode(Run)
+    same = run.contract.digest == project.contract.digest and run.parameters == project.contract.parameters
+    return newest if same and _same_code(project, run) and _same_data(project, run) else None
+
+
+def _same_code(project: Project, run: Run) -> bool:
+    root, objects = project.layout.project, project.objects
+    taken = snapshot.snapshot(root, objects, snapshot.data_locations(root, project.contract))
+    lock = objects.put_file(root / project.contract.model.environment)
+    return taken.digest == run.code.digest and lock == run.environment.lock
+
+
+def _same_data(project: Project, run: Run) -> bool:
+    root, objects = project.layout.project, project.objects
+    now = {source.name: sources.read(source, root, objects).pin.digest for source in project.contract.data}
+    return now == {pin.name: pin.digest for pin in run.data}

@@ -1,0 +1,79 @@
+"""Training and rebuilding a project's model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from shipworthy.contract.records import Value
+from shipworthy.counts import reference as counting
+from shipworthy.errors import WrongUse
+from shipworthy.models.bundle import HOLDOUT_ANSWERS, read_answers
+from shipworthy.models.columns import from_arrow
+from shipworthy.monitoring.self_consistency import settle
+from shipworthy.registry.manifest import REFERENCE_FILE
+from shipworthy.registry.names import run_of
+from shipworthy.store.ledger import Entry
+from shipworthy.training.cut import instants
+from shipworthy.training.rebuild import rebuild
+from shipworthy.training.trainer import Trained, train
+from shipworthy.wiring.packaging import package
+from shipworthy.wiring.project import Project, Report
+
+TRUTHS = {"true": True, "false": False}
+
+
+def train_project(project: Project, report: Report, changes: Mapping[str, str] | None = None) -> Entry:
+    """Train the contract's model; `changes` are parameters as texts, read as the type that the contract gives them."""
+    contract = project.contract
+    overrides = {name: _typed(name, text, contract.parameters) for name, text in (changes or {}).items()}
+    return train(contract, project.state, package, make_reference, overrides=overrides, report=report)
+
+
+def rebuild_run(project: Project, name: str, report: Report) -> Entry:
+    """Make a run again; the rebuild's entry."""
+    run = run_of(project.ledger, name, model=project.contract.name)
+    return rebuild(run, project.state, report=report)
+
+
+def make_reference(trained: Trained) -> None:
+    """Write what monitoring will compare production with, and how evidence against it is to be counted."""
+    contract = trained.contract
+    answers = read_answers(trained.bundle / HOLDOUT_ANSWERS)
+    built = counting.build(
+        trained.features,
+        from_arrow(trained.history, trained.features),
+        _times(trained, trained.history),
+        answers,
+        _times(trained, trained.holdout),
+        window=contract.monitoring.window,
+        event_time=contract.serving.event_time,
+    )
+    (trained.bundle / REFERENCE_FILE).write_bytes(counting.encode(settle(built, contract.monitoring)))
+
+
+def _typed(name: str, text: str, parameters: Mapping[str, Value]) -> Value:
+    standing = parameters.get(name, text)
+    try:
+        if isinstance(standing, bool):
+            return TRUTHS[text.lower()]
+        return type(standing)(text)
+    except (ValueError, KeyError):
+        raise WrongUse(
+            f"--set parameters.{name}={text}: expected {_kind(standing)}, as the contract's {name} = {standing!r} is"
+        ) from None
+
+
+def _kind(value: Value) -> str:
+    names = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+    return names[type(value)]
+
+
+def _times(trained: Trained, rows: pa.Table) -> NDArray[np.int64] | None:
+    source = trained.contract.target_source
+    if source is None or source.time is None:
+        return None
+    return instants(rows[source.time], source.time)

@@ -1,0 +1,132 @@
+"""`up`: the server, and the roles around it, under one supervisor that holds the state and the listening sockets."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from shipworthy.errors import ShipworthyError, WrongUse
+from shipworthy.lineage.records import Run
+from shipworthy.models.bundle import Bundle
+from shipworthy.registry.aliases import Aliases
+from shipworthy.registry.releases import Releases
+from shipworthy.registry.trust import trusted_folder
+from shipworthy.serving.supervisor import Serving, Supervisor
+from shipworthy.store.holding import hold
+from shipworthy.store.layout import configuration
+from shipworthy.store.preparation import prepare
+from shipworthy.wiring.keys import trusted_keys
+from shipworthy.wiring.processes import Child, Stop
+from shipworthy.wiring.project import Project, find_layout, open_project
+from shipworthy.wiring.running import Running, remove_running, write_running
+from shipworthy.wiring.workers import worker_command
+
+LOOK = 0.1  # seconds between looks at who is live
+AGAIN = 50  # looks until a release that could not be served is tried again
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Rollout:
+    """Keeps the server on whichever release is live."""
+
+    project: Project
+    supervisor: Supervisor
+    serving: int  # release
+    failed: dict[int, int] = field(default_factory=dict)  # release -> looks to wait before it is tried again
+
+    def look(self) -> None:
+        """Swap where another release is live now. One that cannot be served leaves the old one answering."""
+        live = Aliases(self.project.ledger).current(self.project.contract.name, "live")
+        if live is None or live == self.serving:
+            return
+        if self.failed.get(live, 0) > 0:
+            self.failed[live] -= 1
+            return
+        try:
+            folder, command = served(self.project, live)
+            self.supervisor.swap(folder, command)
+        except ShipworthyError as error:
+            self.failed[live] = AGAIN
+            _logger.error("release %d cannot be served, %d goes on answering: %s", live, self.serving, error)
+            return
+        _logger.info("release %d answers; it was %d", live, self.serving)
+        self.serving = live
+
+
+def served(project: Project, number: int) -> tuple[Path, tuple[str, ...]]:
+    """A release's verified folder, and the command of a worker for it."""
+    releases = Releases(project.ledger, project.objects)
+    released = releases.materialise(project.layout, project.contract.name, number, trusted_keys())
+    lock = project.ledger.get(released.run).decode(Run).environment.lock
+    return released.folder, worker_command(Bundle.open(released.folder).description, lock, project.objects)
+
+
+def run_up(folder: Path, *, port: int | None, page_port: int | None, roles: Sequence[str]) -> None:
+    """Run until told to stop."""
+    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO, datefmt="%H:%M:%S", stream=sys.stderr)
+    layout = find_layout(folder)
+    with hold(layout.state, f"shipworthy {'up' if roles else 'serve'}"):
+        prepare(layout)  # an explicit start: an older ledger is brought up to this code
+        project = open_project(folder)
+        live = Aliases(project.ledger).current(project.contract.name, "live")
+        if live is None:
+            raise WrongUse(f"nothing of {project.contract.name} is live yet: `shipworthy ship` makes the first release")
+        stop = Stop()
+        with _serving(project, live, port) as rollout, _children(project, rollout, page_port, roles):
+            _logger.info("%s@%d answers at %s", project.contract.name, live, rollout.supervisor.url)
+            while not stop.wait(LOOK):
+                rollout.look()
+            _logger.info("stopping: what was read is answered, what was answered is recorded")
+
+
+@contextlib.contextmanager
+def _serving(project: Project, live: int, port: int | None) -> Iterator[Rollout]:
+    contract, layout = project.contract, project.layout
+    folder, command = served(project, live)
+    work = layout.state / "models" / contract.name / "serving"
+    work.mkdir(parents=True, exist_ok=True)
+    serving = Serving(
+        command=command,
+        logs=layout.logs(contract.name),
+        work=work,
+        trusted=trusted_folder(configuration()),
+        host=contract.serving.host,
+        port=contract.serving.port if port is None else port,
+        workers=contract.serving.workers,
+    )
+    supervisor = Supervisor(serving, folder)
+    supervisor.start()
+    try:
+        yield Rollout(project, supervisor, live)
+    finally:
+        supervisor.stop()
+
+
+@contextlib.contextmanager
+def _children(project: Project, rollout: Rollout, page_port: int | None, roles: Sequence[str]) -> Iterator[None]:
+    state, url = project.layout.state, rollout.supervisor.url
+    logs = state / "output"
+    logs.mkdir(parents=True, exist_ok=True)
+    page = (page_port or int(url.rpartition(":")[2]) + 1) if "page" in roles else None
+    arguments = {"page": (str(page), url)}
+    folder = project.layout.project
+    children = [Child(role, folder, logs / f"{role}.log", arguments.get(role, ())) for role in roles]
+    page_url = f"http://{project.contract.serving.host}:{page}" if page is not None else None
+    write_running(state, Running(os.getpid(), url, page_url, tuple(roles)))
+    try:
+        for child in children:
+            child.start()
+        if page_url is not None:
+            _logger.info("the page is at %s; what the roles say is in %s", page_url, logs)
+        yield
+    finally:
+        remove_running(state)
+        for child in reversed(children):
+            child.stop()

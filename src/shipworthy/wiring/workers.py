@@ -1,0 +1,54 @@
+"""The command of a serving worker: our own Python, or, for a Python model, its lock with the server added."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import shipworthy
+from shipworthy.environments import builder
+from shipworthy.models.records import BundleDescription
+from shipworthy.store.layout import environments
+from shipworthy.store.objects import Objects
+
+MODULE = "shipworthy.wiring.serve"
+OWN = (sys.executable, "-m", MODULE)
+
+# What a worker imports (a test holds this against its import graph). The tables of the user's lock stay as they are.
+SERVER = ("cryptography", "httptools", "msgspec", "obstore", "securesystemslib", "uvloop")
+SHARED = ("numpy", "pyarrow")
+
+_START = "import sys; sys.path.append({path!r}); from {module} import main; sys.exit(main())"
+
+
+def worker_command(description: BundleDescription, lock: str, objects: Objects) -> tuple[str, ...]:
+    """How to start a worker for a bundle; `lock` is the digest of the run's lock.
+
+    Conflict, naming it, where the server does not go together with the lock of a Python model.
+    """
+    if description.online != "python":
+        return OWN
+    kept = environments() / "locks" / f"{lock}.lock"
+    if not kept.is_file():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        objects.fetch(lock, kept)
+    extra = (*(f"{name}=={version(name)}" for name in SERVER), *SHARED)
+    environment = builder.build_with(kept, extra)
+    start = _START.format(path=str(_only_shipworthy()), module=MODULE)
+    return (str(builder.interpreter(environment)), "-c", start)
+
+
+def _only_shipworthy() -> Path:
+    """A folder in which shipworthy is the only package, so that nothing else of our environment comes along."""
+    package = Path(shipworthy.__file__).parent
+    folder = environments() / "server" / shipworthy.__version__
+    link = folder / "shipworthy"
+    if not link.is_symlink() or link.resolve() != package.resolve():
+        folder.mkdir(parents=True, exist_ok=True)
+        growing = folder / f".shipworthy-{os.getpid()}"
+        growing.unlink(missing_ok=True)
+        growing.symlink_to(package)
+        growing.replace(link)
+    return folder
