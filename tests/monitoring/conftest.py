@@ -1,6 +1,11 @@
-"""Lets the tests of this folder import `streams`."""
+"""A world a test."""
 
-import sys
-from pathlib import Path
+import pytest
+from monitoring.world import opened
 
-sys.path.insert(0, str(Path(__file__).parent))
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    monkeypatch.delenv("SHIPWORTHY_DATABASE_URL", raising=False)
+    with opened(tmp_path) as found:
+        yield found

@@ -4,7 +4,7 @@ from math import log
 
 import numpy as np
 import pytest
-from streams import DAILY, ONE_BET, ROWS, moved, shares, windows
+from monitoring.streams import DAILY, ONE_BET, ROWS, moved, shares, windows
 
 from shipworthy.counts.reference import Regime
 from shipworthy.monitoring.evidence import Evidence, follow
@@ -109,7 +109,7 @@ def test_bins_that_the_reference_never_held_are_no_division_by_zero():
 def test_many_payoffs_need_more_evidence_unless_several_speak_together():
     chance = 1 / 365
     alone, together = log(365 * 10), log(365 * 2)
-    assert select([alone + 0.01, *[0.0] * 9], chance).chosen == (0,)
-    assert select([alone - 0.01, *[0.0] * 9], chance).chosen == ()
-    assert set(select([*[together + 0.01] * 5, *[0.0] * 5], chance).chosen) == set(range(5))
-    assert select([*[together - 0.01] * 5, *[0.0] * 5], chance).log_standing == pytest.approx(-0.01)
+    assert select([alone + 0.01, *[0.0] * 9], chance, 10).chosen == (0,)
+    assert select([alone - 0.01, *[0.0] * 9], chance, 10).chosen == ()
+    assert set(select([*[together + 0.01] * 5, *[0.0] * 5], chance, 10).chosen) == set(range(5))
+    assert select([*[together - 0.01] * 5, *[0.0] * 5], chance, 10).log_standing == pytest.approx(-0.01)

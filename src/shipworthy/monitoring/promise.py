@@ -26,16 +26,17 @@ def chance_a_window(monitoring: Monitoring) -> float:
     return min(0.5, monitoring.false_alarms * monitoring.window / YEAR)
 
 
-def select(log_evidence: Sequence[float], chance: float) -> Selection:
+def select(log_evidence: Sequence[float], chance: float, watched: int) -> Selection:
     """The top k of F with M_(k) >= F / (alpha k), k as large as can be; this holds whatever depends on whatever.
 
+    watched: F, at least as many as there is evidence of: whatever else shares the promise counts too.
     On the products W it is e-BH (Wang and Ramdas, arXiv 2009.02824); on the sums M the same rule for e-detectors
     (Dandapanthula and Ramdas, 2501.04130).
     """
     values = np.asarray(log_evidence, dtype=np.float64)
     order = np.argsort(-values, kind="stable")
     rank = np.arange(1, len(values) + 1)
-    over = values[order] + np.log(rank) - np.log(len(values) / chance)
+    over = values[order] + np.log(rank) - np.log(watched / chance)
     reached = np.flatnonzero(over >= 0)
     chosen = order[: int(reached[-1]) + 1] if len(reached) else order[:0]
     return Selection(tuple(chosen.tolist()), float(over.max()))

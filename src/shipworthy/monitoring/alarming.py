@@ -1,0 +1,101 @@
+"""An alarm made from what one window gave: pure, and in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from shipworthy import clock
+from shipworthy.counts.reference import Reference
+from shipworthy.counts.windows import Counts
+from shipworthy.monitoring.causes import distance, explained, moved_bins, score_change, total
+from shipworthy.monitoring.following import Followed, log10
+from shipworthy.monitoring.performance import Decline, Promised
+from shipworthy.monitoring.records import VERSION, Alarm, Moved, Quality
+
+_NAMED = 3  # payoffs that the sentence names
+
+
+def of_drift(
+    followed: Followed, reference: Reference, windows: Sequence[tuple[int, Counts]], *, repeated: bool
+) -> Alarm:
+    """The alarm of a window; `windows` are those followed so far, it included, oldest first."""
+    evidence, chosen = followed.evidence, followed.selection.chosen
+    moved = tuple(_moved(followed, reference, windows, index) for index in chosen)
+    since = min(one.since for one in moved)
+    together = total(reference, [counts for start, counts in windows if start >= since])
+    return Alarm(
+        version=VERSION,
+        cause="drift",
+        release=evidence.release,
+        window=evidence.window,
+        event_time=evidence.end,
+        since=since,
+        strength=max(one.strength for one in moved),
+        threshold=evidence.threshold,
+        moved=moved,
+        explained=explained(reference, together, chosen),
+        score_change=score_change(reference, together),
+        confirmed=bool(evidence.confirmed),
+        repeated=repeated,
+        words=_drift_words(moved, since, repeated=repeated),
+    )
+
+
+def of_decline(
+    quality: Quality, decline: Decline, promised: Promised, since: int, log_threshold: float, *, repeated: bool
+) -> Alarm:
+    """The alarm of a window whose labels say that the model has become worse."""
+    again = "still " if repeated else ""
+    words = (
+        f"{quality.metric} is {again}worse than at the gate by {decline.worse_by:.3g} on the {quality.labelled:,} "
+        f"labelled rows of the window of {_day(quality.window)} ({quality.value:.4g}, at the gate {promised.value:.4g})"
+    )
+    return Alarm(
+        version=VERSION,
+        cause="performance",
+        release=quality.release,
+        window=quality.window,
+        event_time=quality.end,
+        since=since,
+        strength=log10(decline.log_sum),
+        threshold=log10(log_threshold),
+        moved=(),
+        explained=(),
+        score_change=None,
+        confirmed=False,
+        repeated=repeated,
+        words=words,
+    )
+
+
+def _moved(followed: Followed, reference: Reference, windows: Sequence[tuple[int, Counts]], index: int) -> Moved:
+    payoff, regime, since = reference.payoffs[index], reference.regimes[index], followed.since[index]
+    counts = total(reference, [one for start, one in windows if start >= since]).of_payoffs(reference)[index]
+    return Moved(
+        payoff=payoff.name,
+        origin=payoff.origin,
+        strength=followed.evidence.payoffs[index].strength,
+        since=since,
+        distance=distance(payoff, counts),
+        drift=regime.drift,
+        bets=regime.bets,
+        bins=moved_bins(payoff, counts),
+    )
+
+
+def _drift_words(moved: Sequence[Moved], since: int, *, repeated: bool) -> str:
+    named = "; ".join(_moved_words(one) for one in moved[:_NAMED])
+    others = f"; and {len(moved) - _NAMED} more" if len(moved) > _NAMED else ""
+    verb = "still differs" if repeated else "differs"
+    return f"the world {verb} from the reference, it seems since {_day(since)}: {named}{others}"
+
+
+def _moved_words(one: Moved) -> str:
+    first = one.bins[0]
+    change = f"“{first.bin}” {first.before:.0%} → {first.after:.0%}"
+    return f"{one.payoff} by {one.distance:.0%} of rows where {one.drift:.0%} is allowed ({change})"
+
+
+def _day(instant: int) -> str:
+    text = clock.to_iso(instant)
+    return text.removesuffix("T00:00:00Z")

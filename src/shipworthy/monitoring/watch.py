@@ -1,0 +1,227 @@
+"""The watch: evidence for every closed window, quality for every labelled one, and alarms, each in the ledger once.
+
+What a step writes follows from what the ledger and the tables hold, and carries a key, so that a watch which was killed
+goes on where it stopped and says nothing twice. An alarm stands in the same transaction as the evidence that raised it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import log
+
+from shipworthy.contract.records import Contract
+from shipworthy.counts.reference import Reference
+from shipworthy.counts.windows import Counts
+from shipworthy.models.answers import Class
+from shipworthy.monitoring import alarming, rearming
+from shipworthy.monitoring.closing import closed_windows, newest_event_time, releases
+from shipworthy.monitoring.following import Followed, Following, log10
+from shipworthy.monitoring.labelled import Labelled
+from shipworthy.monitoring.labels import KnownLabels, open_source
+from shipworthy.monitoring.performance import Decline, Promised, declines
+from shipworthy.monitoring.records import Alarm, AlarmCause, Quality, WindowEvidence
+from shipworthy.store.layout import Layout
+from shipworthy.store.ledger import Entry, Ledger
+
+_FALLEN = 2.0  # log10 below the threshold at which an episode is over
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the watch asks others, by release number. Each may change while the watch runs."""
+
+    reference_of: Callable[[int], Reference | None]  # None: nothing of it is watched
+    classes_of: Callable[[int], Sequence[Class] | None] = lambda _: None  # () for a regression; None: quality unknown
+    promised_of: Callable[[int], Promised | None] = lambda _: None  # what the gate measured
+    live: Callable[[], Collection[int]] | None = None  # releases that alarms are raised for; None: all of them
+    answered: Callable[[], Mapping[str, int]] = dict  # alarm's id -> event time (ns) at which its refresh ended
+
+
+@dataclass(slots=True)
+class _Watched:
+    """What the watch remembers of a release. All of it follows from the ledger."""
+
+    following: Following
+    written: set[int]  # windows whose evidence is in the ledger
+    windows: list[tuple[int, Counts]] = field(default_factory=list)
+    standing: list[tuple[int, float]] = field(default_factory=list)  # (end, log10 over the threshold)
+
+
+class Watch:
+    """Watches one model. One process at a time; a second one would write nothing wrong, but everything in vain."""
+
+    def __init__(self, layout: Layout, ledger: Ledger, contract: Contract, facts: Facts) -> None:
+        self._ledger, self._contract, self._model, self._facts = ledger, contract, contract.name, facts
+        self._releases: dict[int, _Watched] = {}
+        self._qualities: dict[tuple[int, int], Quality] | None = None  # newest of each release and window
+        self._labelled: Labelled | None = None
+        if contract.labels is not None:
+            self._labelled = Labelled(
+                KnownLabels(open_source(contract.labels, layout.project)),
+                layout.predictions(self._model),
+                contract.gate.metric,
+                facts.classes_of,
+                self._window_of,
+            )
+
+    def step(self) -> list[Entry]:
+        """Look at what has closed or become known since; returns the alarms that are new (kind "alarm")."""
+        return [*self._step_drift(), *self._step_quality()]
+
+    def event_time(self) -> int | None:
+        """How far the model's own time has come, ns; None before any prediction was recorded."""
+        return newest_event_time(self._ledger, self._model)
+
+    def _step_drift(self) -> list[Entry]:
+        newest = self.event_time()
+        if newest is None:
+            return []
+        alarms: list[Entry] = []
+        for release in releases(self._ledger, self._model):
+            watched = self._watched(release)
+            if watched is None:
+                continue
+            after = watched.windows[-1][0] if watched.windows else None
+            reference, lateness = watched.following.reference, self._contract.monitoring.lateness
+            for start, counts in closed_windows(self._ledger, self._model, release, reference, newest, lateness, after):
+                alarms += self._follow(watched, start, counts)
+        return alarms
+
+    def _watched(self, release: int) -> _Watched | None:
+        if release not in self._releases:
+            reference = self._facts.reference_of(release)
+            if reference is None:
+                return None
+            known = self._ledger.entries("evidence", self._model, subject=_subject(release))
+            self._releases[release] = _Watched(
+                Following(release, reference, self._contract.monitoring, self._sharing(reference)),
+                {entry.decode(WindowEvidence).window for entry in known},
+            )
+        return self._releases[release]
+
+    def _sharing(self, reference: Reference) -> int:
+        """How many things share the promise on false alarms: every payoff, and performance where it is watched."""
+        return len(reference.payoffs) + (self._contract.monitoring.performance is not None)
+
+    def _window_of(self, release: int) -> int | None:
+        watched = self._watched(release)
+        return None if watched is None else watched.following.reference.window
+
+    def _follow(self, watched: _Watched, start: int, counts: Counts) -> list[Entry]:
+        followed = watched.following.follow(start, counts)
+        watched.windows.append((start, counts))
+        watched.standing.append((followed.evidence.end, followed.evidence.standing))
+        if start in watched.written:
+            return []
+        alarm = self._drift_alarm(watched, followed)
+        return self._write(followed.evidence, alarm)
+
+    def _drift_alarm(self, watched: _Watched, followed: Followed) -> Alarm | None:
+        release = watched.following.release
+        verdict = self._verdict(release, "drift", watched.standing)
+        if verdict == "quiet":
+            return None
+        reference = watched.following.reference
+        return alarming.of_drift(followed, reference, watched.windows, repeated=verdict == "again")
+
+    def _write(self, evidence: WindowEvidence, alarm: Alarm | None) -> list[Entry]:
+        subject, key = _subject(evidence.release), f"{evidence.release}:{evidence.window}"
+        with self._ledger.transaction() as connection:
+            self._ledger.append("evidence", self._model, evidence, subject=subject, key=key, connection=connection)
+            if alarm is None:
+                return []
+            key = f"{key}:{alarm.cause}"
+            return [self._ledger.append("alarm", self._model, alarm, subject=subject, key=key, connection=connection)]
+
+    def _verdict(self, release: int, cause: AlarmCause, standing: Sequence[tuple[int, float]]) -> rearming.Verdict:
+        if standing[-1][1] < 0 or not self._is_live(release):
+            return "quiet"
+        answered = self._facts.answered()
+        raised = [
+            rearming.Raised(alarm.event_time, answered.get(entry.id))
+            for entry in self._ledger.entries("alarm", self._model, subject=_subject(release))
+            if (alarm := entry.decode(Alarm)).cause == cause
+        ]
+        return rearming.verdict(standing, raised, self._contract.retraining.wait, _FALLEN)
+
+    def _is_live(self, release: int) -> bool:
+        return self._facts.live is None or release in self._facts.live()
+
+    def _step_quality(self) -> list[Entry]:
+        if self._labelled is None:
+            return []
+        known = self._known_qualities()
+        alarms: list[Entry] = []
+        changed: set[int] = set()
+        for quality in self._labelled.step():
+            place = (quality.release, quality.window)
+            if place in known and _same(known[place], quality):
+                continue
+            known[place] = quality
+            changed.add(quality.release)
+            key = f"{quality.release}:{quality.window}:{quality.labels}"
+            self._ledger.append_once("quality", self._model, quality, subject=_subject(quality.release), key=key)
+        for release in sorted(changed):
+            alarms += self._performance_alarm(release)
+        return alarms
+
+    def _known_qualities(self) -> dict[tuple[int, int], Quality]:
+        if self._qualities is None:
+            oldest_first = reversed(self._ledger.entries("quality", self._model))
+            decoded = (entry.decode(Quality) for entry in oldest_first)
+            self._qualities = {(quality.release, quality.window): quality for quality in decoded}
+        return self._qualities
+
+    def _performance_alarm(self, release: int) -> list[Entry]:
+        allowed, promised = self._contract.monitoring.performance, self._facts.promised_of(release)
+        watched = self._watched(release)
+        if allowed is None or promised is None or watched is None:
+            return []
+        settled = self._settled(release)
+        evidence = declines(self._contract.gate.metric, settled, promised, allowed)
+        if not evidence:
+            return []
+        threshold = watched.following.log_threshold
+        standing = [(one.end, log10(one.log_sum) - log10(threshold)) for one in evidence]
+        verdict = self._verdict(release, "performance", standing)
+        if verdict == "quiet":
+            return []
+        newest: Decline = evidence[-1]
+        quality = next(one for one in settled if one.window == newest.window)
+        alarm = alarming.of_decline(quality, newest, promised, _begun(evidence), threshold, repeated=verdict == "again")
+        key = f"{release}:{newest.window}:performance"
+        if self._ledger.by_key("alarm", self._model, key) is not None:
+            return []
+        return [self._ledger.append_once("alarm", self._model, alarm, subject=_subject(release), key=key)]
+
+    def _settled(self, release: int) -> list[Quality]:
+        """Windows whose labels have come: those that end before the newest label became known, less lateness.
+
+        Where labels do not say when, those before the newest labelled one. Earlier, only the quick outcomes are known.
+        """
+        known = sorted(
+            (one for one in self._known_qualities().values() if one.release == release), key=lambda one: one.window
+        )
+        newest = self._labelled.newest if self._labelled is not None else None
+        if newest is not None:
+            return [one for one in known if one.end <= newest - self._contract.monitoring.lateness]
+        return known[:-1]
+
+
+def _subject(release: int) -> str:
+    return str(release)
+
+
+def _same(one: Quality, other: Quality) -> bool:
+    return (one.value, one.labelled, one.rows) == (other.value, other.labelled, other.rows)
+
+
+def _begun(evidence: Sequence[Decline]) -> int:
+    """Start of the window after which the evidence has only grown."""
+    begun = evidence[-1].window
+    for later, earlier in zip(reversed(evidence), reversed(evidence[:-1]), strict=False):
+        if earlier.log_sum >= later.log_sum or earlier.log_sum < log(1):
+            break
+        begun = earlier.window
+    return begun
