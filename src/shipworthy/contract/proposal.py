@@ -38,7 +38,7 @@ def _line(text: str, comment: str) -> str:
 
 def _model(study: Study, name: str, function: str) -> Iterator[str]:
     yield f"# What is promised about the model {name}, and how it is held to it: proposed from {study.rows:,} rows."
-    yield "# Read every line: it is what your callers get. docs/reference/contract.md explains each key."
+    yield "# Read every line: it is what your callers get. shipworthy's docs/reference/contract.md explains each key."
     yield ""
     yield "[model]"
     yield f"name = {written(name)}"
