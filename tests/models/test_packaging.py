@@ -2,9 +2,12 @@
 
 import importlib
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
+import lightgbm
 import numpy as np
+from packaging.requirements import Requirement
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
@@ -14,8 +17,8 @@ from sklearn.preprocessing import OrdinalEncoder, StandardScaler
 from tests.models.conftest import CATEGORIES, FEATURES, NUMBERS, delay, flights
 
 from shipworthy.models.bundle import Bundle
-from shipworthy.models.converting import convert
-from shipworthy.models.inside.convention import CONVERTED
+from shipworthy.models.converting import convert, requirements
+from shipworthy.models.inside.convention import CONVERTED, EXACT
 from shipworthy.models.packaging import package
 from shipworthy.models.runtimes import FILES, load
 
@@ -82,6 +85,28 @@ def test_what_we_cannot_write_is_converted_and_compared(trained):
     verdict = _verdict(trained.package(model, FULL, tolerance=1e-4), "onnx")
     assert verdict.equal, verdict.reason
     assert 0 < verdict.largest_difference < 1e-4
+
+
+def test_a_booster_of_numbers_has_its_own_text_too(trained):
+    """LightGBM's own call on its own text, as one more runtime that is compared."""
+    rows = flights(0)
+    booster = lightgbm.LGBMClassifier(n_estimators=10, verbose=-1, n_jobs=1)
+    description = trained.package(booster.fit(rows[NUMBERS], delay(rows, 0) > 1), NUMERIC)
+    assert [(verdict.name, verdict.equal) for verdict in description.runtimes] == [
+        ("onnx", True),
+        ("lightgbm", True),
+        ("python", True),
+    ]
+    bundle = Bundle.open(trained.folder)
+    assert np.allclose(load(bundle, "lightgbm").predict(bundle.probes()).values, bundle.probe_answers(), atol=1e-14)
+
+
+def test_what_is_asked_for_is_what_is_tested_here():
+    """The converters' bounds hold for the versions that these tests ran with."""
+    wanted = [Requirement(line) for line in requirements()]
+    assert {requirement.name for requirement in wanted} >= {"onnx", "skl2onnx", "protobuf"}
+    assert [name for name in wanted if not name.specifier.contains(version(name.name))] == []
+    assert "skl2onnx" not in " ".join(requirements((EXACT,)))
 
 
 RULE = """

@@ -72,9 +72,10 @@ class Conversion(msgspec.Struct, frozen=True):
     own: Own
 
 
-def requirements() -> tuple[str, ...]:
-    """What the conversion needs beside the user's lock, as requirement lines."""
-    lines = (INSIDE / "converters.txt").read_text().splitlines()
+def requirements(how: Sequence[str] = (EXACT, CONVERTED)) -> tuple[str, ...]:
+    """What a conversion needs beside the lock, as requirement lines; EXACT alone needs less, and conflicts less."""
+    files = ["graphs.txt", *(["converters.txt"] if CONVERTED in how else [])]
+    lines = [line for file in files for line in (INSIDE / file).read_text().splitlines()]
     return tuple(line for line in lines if line and not line.startswith("#"))
 
 
