@@ -64,6 +64,11 @@ def snapshot(project: Path, objects: Objects, exclude: Iterable[PurePosixPath] =
     )
 
 
+def of_project(project: Path, contract: Contract, objects: Objects) -> CodeSnapshot:
+    """Keep the files of a contract's project, its data left out."""
+    return snapshot(project, objects, data_locations(project, contract))
+
+
 def code_files(project: Path, exclude: Sequence[PurePosixPath] = ()) -> list[Path]:
     """The paths, relative to the project and sorted, that a snapshot would keep."""
     listed = _tracked_or_new(project)

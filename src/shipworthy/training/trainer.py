@@ -54,13 +54,15 @@ def train(
     reference: MakeReference,
     *,
     overrides: Mapping[str, Value] | None = None,
+    recipe: Run | None = None,
     key: str | None = None,
     report: Report = quiet,
 ) -> Entry:
     """Train the contract's model; the new run's entry.
 
-    `overrides` replace parameters of the contract. With a `key` that a run has already, that run: a repeated step
-    trains once. WrongUse, DataViolation and Unbuildable for what is given,
+    `overrides` replace parameters of the contract. A `recipe` is a run whose code and lock are used in place of those
+    that lie in the project now, so that a refresh never picks up half-finished work. With a `key` that a run has
+    already, that run: a repeated step trains once. WrongUse, DataViolation and Unbuildable for what is given,
     TrainingFailed for what the user's code does.
     """
     standing = state.ledger.by_key("run", contract.name, key) if key is not None else None
@@ -72,7 +74,7 @@ def train(
     progress = Progress(report, STEPS)
     with workplace(state.layout.work(), "train") as work:
         progress("environment")  # first, since it fails soonest
-        lock = making.readable(project / contract.model.environment, project)
+        lock = _lock(contract, state, recipe, work)
         environment = builder.build(lock, near=project)
         lock_digest = state.objects.put_file(lock)
         progress("data")
@@ -80,7 +82,7 @@ def train(
         data = making.prepared(contract, {name: reading.rows for name, reading in readings.items()})
         pins = tuple(_pin(reading.pin, data) for reading in readings.values())
         progress("code")
-        code = snapshot.snapshot(project, state.objects, snapshot.data_locations(project, contract))
+        code = recipe.code if recipe is not None else snapshot.of_project(project, contract, state.objects)
         setting = Setting(work / "code", environment, work / "job")
         state.objects.materialise(code.files, setting.code)
         try:
@@ -113,6 +115,15 @@ def overridden(parameters: Mapping[str, Value], overrides: Mapping[str, Value]) 
     if unknown:
         raise WrongUse("\n".join(str(_unknown(name, overrides[name], parameters)) for name in unknown))
     return {**parameters, **overrides}
+
+
+def _lock(contract: Contract, state: State, recipe: Run | None, work: Path) -> Path:
+    """The lock that lies in the project, or the recipe's own."""
+    if recipe is None:
+        return making.readable(state.layout.project / contract.model.environment, state.layout.project)
+    kept = work / "requirements.lock"
+    state.objects.fetch(recipe.environment.lock, kept)
+    return kept
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,19 +40,16 @@ class RefreshSteps:
         source = run.contract.target_source
         if source is None:
             return "the live release's contract names no data with a target"
-        rows = sources.read(msgspec.structs.replace(source, version=None), self._root, self._project.objects).rows
+        rows = sources.read(
+            msgspec.structs.replace(source, version=None), self._project.layout.project, self._project.objects
+        ).rows
         parts = cut.cut(rows, source, run.contract.retraining)
         found = [*violations(run.contract, parts.history), *violations(run.contract, parts.holdout)]
         return "; ".join(str(violation) for violation in found if not violation.tolerated)
 
     def train(self, refresh: str) -> str:
         """Train the live release's recipe on the newest data; the run's id."""
-        ledger, model = self._project.ledger, self._project.contract.name
-        standing = ledger.by_key("refresh-run", model, refresh)
-        if standing is None:
-            entry = train_again(self._project, self._live(), _told)
-            standing = ledger.append_once("refresh-run", model, {"run": entry.id}, key=refresh)
-        return str(msgspec.json.decode(standing.body)["run"])
+        return train_again(self._project, self._live(), _told, refresh).id
 
     def rebuild(self, run: str) -> str:
         """Rebuild it; the rebuild's id, "" where the contract switches that off."""
@@ -61,11 +58,12 @@ class RefreshSteps:
 
     def check(self, run: str, rebuild: str) -> Decision:
         """Hold it against the gate; asked again where the machine was too busy to tell."""
-        for attempt in range(1, TRIES + 1):
-            checked = check_run(self._project, run, _told)
+        checked = check_run(self._project, run, _told)
+        for attempt in range(2, TRIES + 1):
             if checked.outcome != "undecided":
                 break
-            _logger.info("check %d of %d could not decide: %s", attempt, TRIES, checked.reason)
+            _logger.info("could not decide, try %d of %d: %s", attempt, TRIES, checked.reason)
+            checked = check_run(self._project, run, _told)
         quality = next((verdict.reason for verdict in checked.verdicts if verdict.check == "quality"), "")
         return Decision(checked.outcome == "passed", quality if checked.outcome == "passed" else checked.reason)
 
@@ -81,10 +79,6 @@ class RefreshSteps:
         """Keep how it ended, and tell."""
         record_end(self._project, refresh)
 
-    @property
-    def _root(self):  # type: ignore[no-untyped-def]
-        return self._project.layout.project
-
     def _live(self) -> Entry:
         model = self._project.contract.name
         live = Aliases(self._project.ledger).current(model, "live")
@@ -99,5 +93,5 @@ def record_end(project: Project, refresh: Refresh) -> None:
     tell_refresh(project, entry)
 
 
-def _told(step: str, _done: float | None = None) -> None:
-    _logger.info("%s", step)
+def _told(step: str, done: float | None) -> None:
+    _logger.info("%s%s", step, f" ({done:.0%})" if done is not None else "")

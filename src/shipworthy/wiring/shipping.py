@@ -65,7 +65,7 @@ def _unfinished(project: Project, report: Report) -> Entry | None:
 
 def _same_code(project: Project, run: Run) -> bool:
     root, objects = project.layout.project, project.objects
-    taken = snapshot.snapshot(root, objects, snapshot.data_locations(root, project.contract))
+    taken = snapshot.of_project(root, project.contract, objects)
     lock = objects.put_file(root / project.contract.model.environment)
     return taken.digest == run.code.digest and lock == run.environment.lock
 

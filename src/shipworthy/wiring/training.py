@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from shipworthy.contract.records import Value
 from shipworthy.counts import reference as counting
 from shipworthy.errors import WrongUse
+from shipworthy.lineage.records import Run
 from shipworthy.models.bundle import HOLDOUT_ANSWERS, read_answers
 from shipworthy.models.columns import from_arrow
 from shipworthy.monitoring.self_consistency import settle
@@ -31,6 +33,14 @@ def train_project(project: Project, report: Report, changes: Mapping[str, str] |
     contract = project.contract
     overrides = {name: _typed(name, text, contract.parameters) for name, text in (changes or {}).items()}
     return train(contract, project.state, package, make_reference, overrides=overrides, report=report)
+
+
+def train_again(project: Project, live: Entry, report: Report, key: str) -> Entry:
+    """Train a run's own recipe (contract, code, lock, parameters) on the newest data; once a key."""
+    run = live.decode(Run)
+    data = tuple(msgspec.structs.replace(source, version=None) for source in run.contract.data)
+    contract = msgspec.structs.replace(run.contract, data=data)
+    return train(contract, project.state, package, make_reference, overrides=run.parameters, recipe=run, report=report)
 
 
 def rebuild_run(project: Project, name: str, report: Report) -> Entry:
