@@ -53,25 +53,38 @@ class Watch:
 
     def __init__(self, layout: Layout, ledger: Ledger, contract: Contract, facts: Facts) -> None:
         self._ledger, self._contract, self._model, self._facts = ledger, contract, contract.name, facts
+        self._layout = layout
         self._releases: dict[int, _Watched] = {}
         self._qualities: dict[tuple[int, int], Quality] | None = None  # newest of each release and window
-        self._labelled: Labelled | None = None
-        if contract.labels is not None:
-            self._labelled = Labelled(
-                KnownLabels(open_source(contract.labels, layout.project)),
-                layout.predictions(self._model),
-                contract.gate.metric,
-                facts.classes_of,
-                self._window_of,
-            )
+        self._labelled = self._join()
 
     def step(self) -> list[Entry]:
-        """Look at what has closed or become known since; returns the alarms that are new (kind "alarm")."""
-        return [*self._step_drift(), *self._step_quality()]
+        """Look at what has closed or become known since; returns the alarms that are new (kind "alarm").
+
+        One that was written by a watch that was killed is in the ledger, and is not returned again.
+        """
+        try:
+            return [*self._step_drift(), *self._step_quality()]
+        except BaseException:
+            # What is remembered may be ahead of what was written: begin again from the ledger.
+            self._releases, self._qualities, self._labelled = {}, None, self._join()
+            raise
 
     def event_time(self) -> int | None:
         """How far the model's own time has come, ns; None before any prediction was recorded."""
         return newest_event_time(self._ledger, self._model)
+
+    def _join(self) -> Labelled | None:
+        labels = self._contract.labels
+        if labels is None:
+            return None
+        return Labelled(
+            KnownLabels(open_source(labels, self._layout.project)),
+            self._layout.predictions(self._model),
+            self._contract.gate.metric,
+            self._facts.classes_of,
+            self._window_of,
+        )
 
     def _step_drift(self) -> list[Entry]:
         newest = self.event_time()
