@@ -14,8 +14,8 @@ from shipworthy.errors import Refused, Undecided
 
 def register(app: typer.Typer) -> None:
     """Add this family's commands."""
-    app.command()(init)
-    app.command()(rehearse)
+    for command in (init, prepare, rehearse):
+        app.command()(command)
 
 
 def init(
@@ -26,14 +26,26 @@ def init(
     json: Json = False,
 ) -> None:
     """Write a commented contract from a sample of the data, and whatever else a project lacks."""
-    from shipworthy.contract.sample import write_project  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.starting import start_project  # noqa: PLC0415 - start-up time
 
-    written = write_project(project, sample, target=target, name=name)
+    started = start_project(project, sample, target=target, name=name)
     if json:
-        say_json({"written": [str(path) for path in written]})
+        say_json({"written": [str(p) for p in started.written], "kept": [str(p) for p in started.kept]})
         return
-    say(*(marked("done", f"wrote {path}") for path in written))
+    say(*(marked("done", f"wrote {path}") for path in started.written))
+    say(*(marked("", f"kept {path}, which was there") for path in started.kept))
+    say(*started.said)
     say("Next: read shipworthy.toml and put in what only you know, then [bold]shipworthy rehearse[/].")
+
+
+def prepare(project: Folder = HERE) -> None:
+    """Create the project's state, or bring an older one up to this shipworthy."""
+    from shipworthy.store.preparation import prepare as prepare_state  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.project import find_layout  # noqa: PLC0415 - start-up time
+
+    layout = find_layout(project)
+    prepare_state(layout)
+    say(marked("done", f"the state in {layout.state} is ready"))
 
 
 def rehearse(

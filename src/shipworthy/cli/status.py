@@ -33,9 +33,7 @@ def say_status(view: StatusView) -> None:
     if view.quality:
         newest = view.quality[-1]
         day = clock.to_iso(newest.window)[:10]
-        say(
-            f"quality: {view.metric} {newest.value:.4f} on the {newest.rows:,} labelled rows of {day}"
-        )
+        say(f"quality: {view.metric} {newest.value:.4f} on the {newest.rows:,} labelled rows of {day}")
     for mark in view.marks[-RECENT:]:
         say(marked(KINDS.get(mark.kind, ""), f"{clock.to_iso(mark.at)[:10]}  {mark.kind:<12} {mark.words}"))
 

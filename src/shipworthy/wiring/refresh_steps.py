@@ -16,7 +16,6 @@ from shipworthy.registry.aliases import Aliases
 from shipworthy.registry.releases import Releases
 from shipworthy.store.ledger import Entry
 from shipworthy.training import cut, sources
-from shipworthy.wiring.alerting import tell_refresh
 from shipworthy.wiring.checking import check_run
 from shipworthy.wiring.project import Project
 from shipworthy.wiring.releasing import release_run
@@ -76,7 +75,7 @@ class RefreshSteps:
         return newest_event_time(self._project.ledger, self._project.contract.name) or 0
 
     def finish(self, refresh: Refresh) -> None:
-        """Keep how it ended, and tell."""
+        """Keep how it ended."""
         record_end(self._project, refresh)
 
     def _live(self) -> Entry:
@@ -88,9 +87,8 @@ class RefreshSteps:
 
 
 def record_end(project: Project, refresh: Refresh) -> None:
-    """Keep how a refresh ended, once, and tell whoever has to know."""
-    entry = project.ledger.append_once("refresh", project.contract.name, refresh, key=refresh.trigger.id)
-    tell_refresh(project, entry)
+    """Keep how a refresh ended, once; the watch tells whoever has to know."""
+    project.ledger.append_once("refresh", project.contract.name, refresh, key=refresh.trigger.id)
 
 
 def _told(step: str, done: float | None) -> None:

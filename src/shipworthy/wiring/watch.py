@@ -1,0 +1,103 @@
+"""The watch's process: evidence and quality of what has closed, alarms, and alerts until they have arrived."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from shipworthy.models.answers import Class
+from shipworthy.models.bundle import DESCRIPTION
+from shipworthy.models.records import BundleDescription
+from shipworthy.monitoring.performance import Promised
+from shipworthy.monitoring.records import Alarm
+from shipworthy.monitoring.watch import Facts, Watch
+from shipworthy.refresh.records import Refresh
+from shipworthy.registry.aliases import Aliases
+from shipworthy.registry.records import Release
+from shipworthy.registry.releases import Releases
+from shipworthy.wiring.alerting import delivery_of, unsaid
+from shipworthy.wiring.processes import Stop, loop
+from shipworthy.wiring.project import Project, open_project
+from shipworthy.wiring.record import reference_reader
+
+PAUSE = 0.2  # seconds between looks
+
+_logger = logging.getLogger(__name__)
+
+
+def run_watch(folder: Path, *, once: bool, stop: Stop | None = None) -> None:
+    """Look at what has closed, and, unless `once`, at what closes."""
+    project = open_project(folder)
+    watch = Watch(project.layout, project.ledger, project.contract, facts_of(project))
+    with delivery_of(project) as delivery:
+
+        def step() -> bool:
+            alarms = watch.step()
+            for entry in alarms:
+                _logger.warning("alarm: %s", entry.decode(Alarm).words)
+            delivery.step(unsaid(project))
+            return bool(alarms)
+
+        step()
+        if not once:
+            loop(step, stop or Stop(), PAUSE)
+
+
+def facts_of(project: Project) -> Facts:
+    """What the watch asks of releases, aliases and refreshes."""
+    model, ledger = project.contract.name, project.ledger
+    releases, aliases = Releases(ledger, project.objects), Aliases(ledger)
+
+    def live() -> tuple[int, ...]:
+        number = aliases.current(model, "live")
+        return () if number is None else (number,)
+
+    def answered() -> dict[str, int]:
+        ended = (entry.decode(Refresh) for entry in ledger.entries("refresh", model))
+        return {refresh.trigger.alarm: refresh.event_time for refresh in ended if refresh.trigger.alarm is not None}
+
+    return Facts(
+        reference_of=reference_reader(project),
+        classes_of=_classes_reader(project, releases),
+        promised_of=lambda number: promised(releases.get(model, number)),
+        live=live,
+        answered=answered,
+    )
+
+
+def promised(release: Release) -> Promised | None:
+    """What the gate measured of a release; None where it could not."""
+    figures = next((verdict.figures for verdict in release.verdicts if verdict.check == "quality"), {})
+    value, rows = figures.get("candidate"), figures.get("rows")
+    if not isinstance(value, int | float) or not isinstance(rows, int | float):
+        return None
+    return Promised(float(value), int(rows))
+
+
+def _classes_reader(project: Project, releases: Releases) -> Callable[[int], tuple[Class, ...] | None]:
+    known: dict[int, tuple[Class, ...]] = {}
+
+    def read(number: int) -> tuple[Class, ...] | None:
+        if number not in known:
+            files = releases.get(project.contract.name, number).files
+            sha = next(file.digest for file in files if file.path == DESCRIPTION)
+            known[number] = msgspec.json.decode(project.objects.get(sha), type=BundleDescription).classes
+        return known[number]
+
+    return read
+
+
+def main() -> None:
+    """A child of `up`: FOLDER."""
+    logging.basicConfig(format="%(asctime)s watch %(levelname)s %(message)s", level=logging.INFO)
+    stop = Stop()
+    stop.follow_parent()
+    run_watch(Path(sys.argv[1]), once=False, stop=stop)
+
+
+if __name__ == "__main__":
+    main()
