@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from threadpoolctl import threadpool_limits
 
 from shipworthy.contract.records import Feature
 from shipworthy.models.columns import schema
@@ -96,6 +97,13 @@ class Trained:
         """The description of the finished bundle."""
         facts = self.save(model, features, splits)
         return package(self.folder, facts, tolerance=tolerance, python=Path(sys.executable))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread():
+    """OpenMP's threads wait for each other: with a busy neighbour a training of milliseconds takes seconds."""
+    with threadpool_limits(1):
+        yield
 
 
 @pytest.fixture

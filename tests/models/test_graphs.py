@@ -112,6 +112,16 @@ CASES = {
     "ridge, number": _ordinal(Ridge(), SimpleImputer(strategy="median"), MinMaxScaler()).set_params(
         columntransformer__ordinalencoder__encoded_missing_value=-2
     ),
+    "logistic of filled texts, two": make_pipeline(
+        make_column_transformer(
+            (
+                make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore")),
+                CATEGORIES,
+            ),
+            (SimpleImputer(strategy="median"), ["hour", "night"]),  # nothing is missing there
+        ),
+        LogisticRegression(max_iter=1000),
+    ),
     "poisson, number": _hot(PoissonRegressor()),
     "perceptron, two": _hot(MLPClassifier((8,), max_iter=5, random_state=0)),
     "perceptron tanh, three": _hot(MLPClassifier((8, 5), activation="tanh", max_iter=5, random_state=0)),

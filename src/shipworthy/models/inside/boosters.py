@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from shipworthy.models.inside.graph import Column, Graph, Unsupported
+from shipworthy.models.inside.graph import DOUBLE, SINGLE, Column, Graph, Unsupported
 from shipworthy.models.inside.links import apply_link, both_classes, normalised
 from shipworthy.models.inside.trees import LT, Ensemble, Tree
 
@@ -127,8 +127,8 @@ def xgboost(graph: Graph, model: Any, columns: Columns) -> str:
     stop = _xgboost_trees(model, inner["model"])
     for tree, target in list(zip(inner["model"]["trees"], inner["model"]["tree_info"], strict=True))[:stop]:
         ensemble.add(_xgboost_tree(tree), target)
-    rows = graph.op("Cast", graph.numbers(columns), to=1)
-    raw = graph.op("Cast", ensemble.write(graph, rows, targets, np.float32), to=11)
+    rows = graph.op("Cast", graph.numbers(columns), to=SINGLE)
+    raw = graph.op("Cast", ensemble.write(graph, rows, targets, np.float32), to=DOUBLE)
     return graph.op("Sigmoid", raw) if link == "Sigmoid" else apply_link(graph, link, raw)
 
 

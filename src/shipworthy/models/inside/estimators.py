@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from shipworthy.models.inside import boosters
-from shipworthy.models.inside.graph import Column, Graph, Unsupported
+from shipworthy.models.inside.graph import DOUBLE, SINGLE, Column, Graph, Unsupported
 from shipworthy.models.inside.links import apply_link, both_classes, normalised
 from shipworthy.models.inside.transformers import transform
 from shipworthy.models.inside.trees import Ensemble, Tree, write_several
@@ -115,7 +115,7 @@ def _tree(tree: Any, value: Any) -> Tree:
 
 def _as_single(graph: Graph, columns: Columns) -> str:
     """Rounded to single precision, in double again, as scikit-learn's own trees see a row."""
-    return graph.op("Cast", graph.op("Cast", graph.numbers(columns), to=1), to=11)
+    return graph.op("Cast", graph.op("Cast", graph.numbers(columns), to=SINGLE), to=DOUBLE)
 
 
 def _linear_scores(graph: Graph, model: Any, columns: Columns) -> str:

@@ -19,6 +19,7 @@ from shipworthy.models.inside.convention import NUMBERS
 
 ML = "ai.onnx.ml"
 OPSET = 21
+SINGLE, DOUBLE = int(TensorProto.FLOAT), int(TensorProto.DOUBLE)
 IR_VERSION = 10
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from shipworthy.models.inside.convention import NULL_TEXT
-from shipworthy.models.inside.graph import ML, Column, Graph, Unsupported, tensor
+from shipworthy.models.inside.graph import DOUBLE, ML, Column, Graph, Unsupported, tensor
 
 Columns = list[Column]
 
@@ -84,36 +84,50 @@ def _max_abs(graph: Graph, fitted: Any, columns: Columns) -> Columns:
 
 
 def _imputer(graph: Graph, fitted: Any, columns: Columns) -> Columns:
-    found: Columns = []
+    if all(column.text for column in columns):
+        if fitted.indicator_ is not None:
+            raise Unsupported("SimpleImputer that flags missing texts")
+        return _filled_texts(graph, fitted, columns)
+    if any(column.text for column in columns):
+        raise Unsupported("SimpleImputer over texts and numbers at once")
+    flagged = [] if fitted.indicator_ is None else [columns[place] for place in fitted.indicator_.features_]
+    return _filled_numbers(graph, fitted, columns) + _flags(graph, fitted, flagged)
+
+
+def _flags(graph: Graph, fitted: Any, columns: Columns) -> Columns:
+    """One column of 0 and 1 for each column that had missing values in training."""
+    if not columns:
+        return []
+    mask = _missing_numbers(graph, fitted, graph.numbers(columns))
+    return graph.block(graph.op("Cast", mask, to=DOUBLE), len(columns))
+
+
+def _filled_numbers(graph: Graph, fitted: Any, columns: Columns) -> Columns:
+    statistics = np.asarray(fitted.statistics_, dtype=np.float64)
+    empty = np.isnan(statistics)
+    if empty.any() and (fitted.strategy == "constant" or fitted.keep_empty_features):
+        raise Unsupported("SimpleImputer over a column without a value")
+    # scikit-learn drops a column that had no value in training.
+    rows = graph.numbers([column for column, nothing in zip(columns, empty, strict=True) if not nothing])
+    filling = graph.constant(statistics[~empty].reshape(1, -1))
+    filled = graph.op("Where", _missing_numbers(graph, fitted, rows), filling, rows)
+    return graph.block(filled, int((~empty).sum()))
+
+
+def _filled_texts(graph: Graph, fitted: Any, columns: Columns) -> Columns:
+    found = []
     for column, statistic in zip(columns, fitted.statistics_, strict=True):
-        if not column.text and isinstance(statistic, float) and np.isnan(statistic):
-            if fitted.strategy == "constant" or fitted.keep_empty_features:
-                raise Unsupported("SimpleImputer over a column without a value")
-            continue  # scikit-learn drops a column that had no value in training
-        missing, one = _missing(graph, fitted.missing_values, column)
-        value = np.array([str(statistic)], dtype=object) if column.text else np.array([float(statistic)])
-        filled = graph.op("Where", missing, graph.constant(value), one)
-        found.append(Column(filled, 0, 1, column.text))
-    if fitted.indicator_ is None:
-        return found
-    return found + _indicator(graph, fitted.indicator_, columns)
+        word = NULL_TEXT if _is_missing(fitted.missing_values) else str(fitted.missing_values)
+        missing = graph.op("Equal", column.tensor, graph.constant(np.array([word], dtype=object)))
+        filled = graph.op("Where", missing, graph.constant(np.array([statistic], dtype=object)), column.tensor)
+        found.append(Column(filled, 0, 1, text=True))
+    return found
 
 
-def _indicator(graph: Graph, fitted: Any, columns: Columns) -> Columns:
-    masks = [_missing(graph, fitted.missing_values, columns[place])[0] for place in fitted.features_]
-    return [Column(graph.op("Cast", mask, to=11), 0, 1, text=False) for mask in masks]
-
-
-def _missing(graph: Graph, marker: Any, column: Column) -> tuple[str, str]:
-    """The mask of missing values, and the column itself."""
-    no_marker = marker is None or (isinstance(marker, float) and np.isnan(marker)) or repr(marker) == "<NA>"
-    if column.text:
-        word = NULL_TEXT if no_marker else str(marker)
-        return graph.op("Equal", column.tensor, graph.constant(np.array([word], dtype=object))), column.tensor
-    one = graph.numbers([column])
-    if no_marker:
-        return graph.op("IsNaN", one), one
-    return graph.op("Equal", one, graph.constant(np.array([float(marker)]))), one
+def _missing_numbers(graph: Graph, fitted: Any, rows: str) -> str:
+    if _is_missing(fitted.missing_values):
+        return graph.op("IsNaN", rows)
+    return graph.op("Equal", rows, graph.constant(np.array([float(fitted.missing_values)])))
 
 
 def _ordinal(graph: Graph, fitted: Any, columns: Columns) -> Columns:
@@ -137,7 +151,7 @@ def _one_hot(graph: Graph, fitted: Any, columns: Columns) -> Columns:
         kept = [group for group in range(width) if group != _dropped(fitted, place)]
         code = look_up(graph, column, categories, groups.astype(np.float64), float(unknown))
         hot = graph.op("Equal", code, graph.constant(np.array([kept], dtype=np.float64)))
-        found += graph.block(graph.op("Cast", hot, to=11), len(kept))
+        found += graph.block(graph.op("Cast", hot, to=DOUBLE), len(kept))
     return found
 
 
@@ -180,7 +194,7 @@ def look_up(graph: Graph, column: Column, categories: Any, codes: Any, unknown: 
 
 
 def _is_missing(category: Any) -> bool:
-    return category is None or (isinstance(category, float) and bool(np.isnan(category)))
+    return category is None or repr(category) == "<NA>" or (isinstance(category, float) and bool(np.isnan(category)))
 
 
 _KNOWN: dict[str, Callable[[Graph, Any, Columns], Columns]] = {

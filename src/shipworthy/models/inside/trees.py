@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from shipworthy.models.inside.graph import ML, Graph, tensor
+from shipworthy.models.inside.graph import DOUBLE, ML, Graph, tensor
 
 LEQ, LT, MEMBER = 0, 1, 6  # nodes_modes of TreeEnsemble
 _SUM = 1
@@ -156,4 +156,4 @@ def write_several(graph: Graph, rows: str, trees: Sequence[Tree], targets: int) 
         target_ids=leaves["target"],
         target_weights_as_tensor=tensor(np.array(weights)),
     )
-    return graph.op("Cast", sums, to=11)  # double
+    return graph.op("Cast", sums, to=DOUBLE)
