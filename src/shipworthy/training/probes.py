@@ -21,6 +21,7 @@ REAL = 512  # rows of history
 SPLITS = 512  # rows at split points
 UNSEEN = "shipworthy: never seen"  # a category that no data holds
 
+LARGEST = float(np.finfo(np.float32).max)
 BASE = 16  # real rows that made ones differ from in one value
 _WHOLE = pa.int64()
 
@@ -127,7 +128,7 @@ _EXTREMES: dict[str, Callable[[Feature, Any], list[Any]]] = {
 
 
 def _sides(feature: Feature, threshold: float) -> list[float | int]:
-    if not np.isfinite(threshold) or abs(threshold) > np.finfo(np.float32).max:
+    if not abs(threshold) < LARGEST:
         return []
     below, above = _neighbours(threshold)
     if feature.type == "integer":
