@@ -33,6 +33,7 @@ from shipworthy.wiring.quality import Rows, data_verdict, quality_verdict, read_
 from shipworthy.wiring.workers import worker_command
 
 BODIES = 2_000  # different requests of a measurement
+TRIES = 3  # of a measurement that could not decide
 
 
 class Checked(msgspec.Struct, frozen=True):
@@ -116,20 +117,31 @@ def _rebuild(checking: Checking) -> Verdict:
 
 
 def _latency(checking: Checking) -> Verdict:
+    """The SLA with this very model; measured again, a few times, where the machine was too busy to tell."""
+    verdict = _measured(checking, 0)
+    for seed in range(1, TRIES):
+        if verdict.outcome != "undecided":
+            break
+        verdict = _measured(checking, seed)
+    return verdict
+
+
+def _measured(checking: Checking, seed: int) -> Verdict:
     contract = checking.run.contract
     features = checking.bundle.description.features
     bodies = from_columns(features, checking.bundle.probes(), BODIES)
     try:
         with rehearse_server(checking.bundle.folder, contract, checking.work, command=checking.command) as url:
-            measured = verify(
+            found = verify(
                 Target(f"{url}/predict", bodies),
                 contract.serving,
                 confidence=contract.gate.confidence,
+                seed=seed,
                 roots=(os.getpid(),),
             )
     except Undecided as error:
-        return Verdict("latency", "undecided", str(error))
-    return latency.latency(contract.serving, measured, contract.gate.confidence)
+        return Verdict(latency.CHECK, "undecided", str(error))
+    return latency.latency(contract.serving, found, contract.gate.confidence)
 
 
 def _rehearsal(checking: Checking) -> Verdict:

@@ -22,8 +22,6 @@ from shipworthy.wiring.releasing import release_run
 from shipworthy.wiring.shipping import prove
 from shipworthy.wiring.training import train_again
 
-TRIES = 3  # of a check that could not decide: a busy machine may be calmer in a minute
-
 _logger = logging.getLogger(__name__)
 
 
@@ -56,13 +54,8 @@ class RefreshSteps:
         return made.id if made is not None else ""
 
     def check(self, run: str, rebuild: str) -> Decision:
-        """Hold it against the gate; asked again where the machine was too busy to tell."""
+        """Hold it against the gate."""
         checked = check_run(self._project, run, _told)
-        for attempt in range(2, TRIES + 1):
-            if checked.outcome != "undecided":
-                break
-            _logger.info("could not decide, try %d of %d: %s", attempt, TRIES, checked.reason)
-            checked = check_run(self._project, run, _told)
         quality = next((verdict.reason for verdict in checked.verdicts if verdict.check == "quality"), "")
         return Decision(checked.outcome == "passed", quality if checked.outcome == "passed" else checked.reason)
 
