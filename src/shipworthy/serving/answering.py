@@ -115,17 +115,11 @@ class Answering:
             replies[one.place] = _reply(one, outcome)
 
     def _send(self, exchanges: Sequence[Exchange], replies: Sequence[Reply | None]) -> None:
-        fine = 0
         for exchange, reply in zip(exchanges, replies, strict=True):
             if reply is None:
                 raise AssertionError(f"{exchange.target!r} has no reply")
-            if reply.status == 200:
-                fine += 1
-            else:
-                self.metrics.status(reply.status)
+            self.metrics.status(reply.status)
             exchange.sender.reply(reply, close=exchange.close, bodyless=exchange.method == b"HEAD")
-        if fine:
-            self.metrics.status(200, fine)
 
 
 def _reply(one: _Asked, outcome: Outcome) -> Reply:

@@ -91,6 +91,7 @@ class Supervisor:
         self._command = serving.command
         self._folder = folder
         self._sockets: list[socket.socket] = []
+        self._url = ""
         self._slots: list[_Slot] = []
         self._lock = threading.RLock()
         self._stopping = threading.Event()
@@ -98,9 +99,8 @@ class Supervisor:
 
     @property
     def url(self) -> str:
-        """Where it answers."""
-        host, port = self._sockets[0].getsockname()[:2]
-        return f"http://{host}:{port}"
+        """Where it answers, once it was started."""
+        return self._url
 
     def start(self) -> str:
         """Start all workers and wait until they answer; returns the URL. Raises what keeps a worker from it."""
@@ -109,6 +109,7 @@ class Supervisor:
         for left in self._metrics.glob(f"*{SUFFIX}"):
             left.unlink()
         self._sockets = listening(serving.host, serving.port, serving.workers)
+        self._url = "http://{}:{}".format(*self._sockets[0].getsockname()[:2])
         self._slots = [_Slot(index, one) for index, one in enumerate(self._sockets)]
         try:
             for slot in self._slots:
