@@ -148,6 +148,7 @@ def execute(
 
 def _start(python: Path, specification: Path, job: Job, log: IO[bytes]) -> subprocess.Popen[bytes]:
     outside = {name: os.environ[name] for name in PASSED if name in os.environ}
+    # Not -I: that would have Python ignore PYTHONHASHSEED, which is fixed here together with all other variables.
     return subprocess.Popen(
         [python, "-s", "-P", str(Path(runner.__file__).with_name("__main__.py")), specification],
         stdin=subprocess.PIPE,
