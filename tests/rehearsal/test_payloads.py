@@ -13,7 +13,7 @@ from shipworthy import clock
 from shipworthy.contract.faults import check
 from shipworthy.contract.records import Feature
 from shipworthy.models.records import NULL_TIMESTAMP
-from shipworthy.rehearsal.payloads import from_columns, from_contract
+from shipworthy.rehearsal.payloads import from_columns, from_contract, of_rows
 
 FEATURES = (
     Feature(name="carrier", type="category", values=("AA", "UA"), unknown="refuse"),
@@ -73,3 +73,8 @@ def test_without_a_row_that_is_accepted_the_contract_is_sampled(value: int) -> N
     at = (Feature(name="at", type="timestamp"),)
     (row,) = _rows(from_columns(at, [np.array([value])], 1))
     assert row["at"] is not None
+
+
+def test_exactly_these_rows_are_sent_where_answers_are_told_by_position() -> None:
+    columns = [np.array(["AA", "XX"], object), np.array([1.5, 7_000.0])]
+    assert [row["carrier"] for row in _rows([of_rows(FEATURES[:2], columns)])] == ["AA", "XX"]

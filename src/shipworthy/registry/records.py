@@ -43,6 +43,7 @@ class Rehearsal(msgspec.Struct, frozen=True):
     budget_ms: float  # what a model call may cost at the declared rate
     verdict: LatencyVerdict
     seconds: float
+    highest_rate_at_least: bool = False  # the load generator was the limit: the server may do more
 
 
 class Verdict(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ from shipworthy.rehearsal.connection import NO_ANSWER, Connection, message
 from shipworthy.rehearsal.plan import Plan
 from shipworthy.rehearsal.timer import timer
 
-_LEAD = 5_000_000  # ns between now and the first intended sending: time to arm the timer
+_LEAD = 300_000_000  # ns between the last connection and the first request: the server has to accept them all
 _NEVER = 3_600_000_000_000  # ns after now
 _FAILED = -1
 _UNANSWERED = -2

@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -14,7 +15,7 @@ import pyarrow as pa
 from shipworthy import clock
 from shipworthy.contract.faults import ARROW_TYPES, check
 from shipworthy.contract.records import Feature, Value
-from shipworthy.contract.violations import tolerates
+from shipworthy.contract.tolerance import tolerates
 from shipworthy.models.columns import to_arrow
 from shipworthy.models.records import Columns
 
@@ -42,11 +43,16 @@ def from_columns(features: Sequence[Feature], columns: Columns, bodies: int, *, 
 
     From the contract alone where no row is left.
     """
-    table = _accepted(features, to_arrow(columns, features)).slice(0, bodies * rows)
-    cells = [{name: _cell(value) for name, value in row.items()} for row in table.to_pylist()]
+    table = _sendable(features, to_arrow(columns, features))
+    cells = _cells(table.filter(_accepted(features, table)).slice(0, bodies * rows))
     if not cells:
         return from_contract(features, bodies, rows=rows)
     return [body([cells[(number * rows + row) % len(cells)] for row in range(rows)]) for number in range(bodies)]
+
+
+def of_rows(features: Sequence[Feature], columns: Columns) -> bytes:
+    """One body of exactly these rows, in their order, those that the contract refuses included."""
+    return body(_cells(_sendable(features, to_arrow(columns, features))))
 
 
 def body(rows: Sequence[Mapping[str, Cell]]) -> bytes:
@@ -76,18 +82,27 @@ def _range(feature: Feature) -> tuple[float, float]:
     return low, low + _SPAN if high is None else high
 
 
-def _accepted(features: Sequence[Feature], table: pa.Table) -> pa.Table:
-    keep = np.ones(table.num_rows, bool)
+def _sendable(features: Sequence[Feature], table: pa.Table) -> pa.Table:
+    """Timestamps to the microsecond, where Python's datetime ends."""
     for index, feature in enumerate(features):
-        checked = check(feature, table[feature.name], feature.values)
-        for fault in checked.faults:
+        if feature.type == "timestamp":
+            column = table[feature.name].cast(ARROW_TYPES["timestamp"], safe=False)
+            table = table.set_column(index, feature.name, column)
+    return table
+
+
+def _accepted(features: Sequence[Feature], table: pa.Table) -> pa.Array[Any]:
+    """Which rows a server takes."""
+    keep = np.ones(table.num_rows, bool)
+    for feature in features:
+        for fault in check(feature, table[feature.name], feature.values).faults:
             if not tolerates(feature, fault.kind):
                 keep &= ~np.asarray(fault.mask)
-        if feature.type == "timestamp":  # Python's datetime ends at microseconds
-            table = table.set_column(
-                index, feature.name, table[feature.name].cast(ARROW_TYPES["timestamp"], safe=False)
-            )
-    return table.filter(pa.array(keep))
+    return pa.array(keep)
+
+
+def _cells(table: pa.Table) -> list[dict[str, Cell]]:
+    return [{name: _cell(value) for name, value in row.items()} for row in table.to_pylist()]
 
 
 def _cell(value: Value | datetime | None) -> Cell:
