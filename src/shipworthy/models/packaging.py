@@ -14,7 +14,7 @@ from shipworthy.models.bundle import VERSION, Bundle, write_description
 from shipworthy.models.converting import Conversion, Facts, Onnx, Own, Text, convert
 from shipworthy.models.equality import Comparison, choose, compare
 from shipworthy.models.inside.convention import CONVERTED, EXACT
-from shipworthy.models.inside.own_call import BATCH, median
+from shipworthy.models.inside.own_call import BATCH, SINGLES, median
 from shipworthy.models.records import BundleDescription, Columns, Runtime, RuntimeName, RuntimeVerdict
 from shipworthy.models.runtimes import FILES, load
 
@@ -111,8 +111,9 @@ def _compare(runtime: Runtime, columns: Columns, own: NDArray[np.float64], toler
 def _timed(runtime: Runtime, columns: Columns, rows: int) -> tuple[float, float]:
     """Median microseconds of one row, and of a row in a batch."""
     places = np.arange(BATCH) % rows
-    one, batch = _rows(columns, 0, 1), [column[places] for column in columns]
-    return median(lambda: runtime.predict(one), 300), median(lambda: runtime.predict(batch), 15) / BATCH
+    batch = [column[places] for column in columns]
+    ones = [_rows(batch, row, row + 1) for row in range(SINGLES)]
+    return median(runtime.predict, ones, 300), median(runtime.predict, [batch], 15) / BATCH
 
 
 def _rows(columns: Columns, start: int, stop: int) -> Columns:
