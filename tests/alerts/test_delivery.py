@@ -2,13 +2,10 @@
 
 import json
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import pairwise
 
 import pytest
 
-from shipworthy.alerts import delivery
 from shipworthy.alerts.delivery import Delivery
 from shipworthy.alerts.journal import Journal
 from shipworthy.alerts.records import Alert, Standing
@@ -25,12 +22,13 @@ class Receiver:
     """A webhook: what it was told, and what it answers."""
 
     def __init__(self):
-        self.told, self.status = [], 200
+        self.told, self.status, self.calls = [], 200, 0
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                outer.calls += 1
                 if outer.status == 200:
                     outer.told.append((self.headers["Idempotency-Key"], json.loads(body)))
                 self.send_response(outer.status)
@@ -123,21 +121,17 @@ def test_what_a_webhook_refused_is_told_when_it_is_up_again_by_another_process_t
     assert len(lines(journal)) == 2
 
 
-def test_a_webhook_that_is_down_is_called_less_and_less_often(ledger, journal, receiver, monkeypatch):
-    calls = []
-    monkeypatch.setattr(delivery, "_FIRST_PAUSE", 0.05)
+def test_a_webhook_that_is_down_is_called_less_and_less_often(ledger, journal, receiver):
     receiver.status = 500
-    with Delivery(ledger, "delays", Journal(journal), receiver.url) as sender:
-        call = sender._call
-        monkeypatch.setattr(sender, "_call", lambda *given: (calls.append(time.monotonic()), call(*given))[1])
+    called = []
+    now = 0
+    with Delivery(ledger, "delays", Journal(journal), receiver.url, seconds=lambda: now) as sender:
         sender.step([alert("a")])
-        while len(calls) < 4:
-            sender.step()
-            time.sleep(0.002)
-    pauses = [later - earlier for earlier, later in pairwise(calls)]
-    assert pauses[0] >= 0.05
-    assert pauses[1] >= 0.1
-    assert pauses[2] >= 0.2
+        for now in range(1, 1_000):
+            called += [now] * bool(sender.step())
+    assert called[:8] == [1, 3, 7, 15, 31, 63, 127, 255]
+    assert called[-1] - called[-2] == 300
+    assert receiver.calls == 1 + len(called)
     assert states(ledger).count(("a", "webhook", "failed")) == 1
 
 

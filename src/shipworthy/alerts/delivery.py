@@ -8,7 +8,7 @@ same Idempotency-Key, by which the receiver can tell.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 
 import httpx
@@ -24,10 +24,20 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 300.0  # seconds between calls that failed
 class Delivery:
     """Delivers alerts of one model. One process at a time."""
 
-    def __init__(self, ledger: Ledger, model: str, journal: Journal, webhook: str | None) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        model: str,
+        journal: Journal,
+        webhook: str | None,
+        *,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """webhook: a URL, or None; seconds: a clock that never goes back."""
         self._ledger, self._model, self._journal, self._webhook = ledger, model, journal, webhook
         self._client = httpx.Client(timeout=_TIMEOUT, headers={"User-Agent": "shipworthy"}, trust_env=False)
-        self._pause, self._not_before = _FIRST_PAUSE, 0.0
+        self._seconds = seconds
+        self._pause, self._not_before = _FIRST_PAUSE, float("-inf")
 
     def __enter__(self) -> Delivery:
         return self
@@ -79,13 +89,13 @@ class Delivery:
 
     def _call_pending(self, standing: dict[tuple[str, Channel, State], Alert]) -> list[Entry]:
         recorded: list[Entry] = []
-        if self._webhook is None or time.monotonic() < self._not_before:
+        if self._webhook is None or self._seconds() < self._not_before:
             return recorded
         for alert in _pending(standing):
             failure = self._call(self._webhook, alert)
             recorded.append(self._record(alert, "failed" if failure else "delivered", failure))
             if failure:
-                self._not_before = time.monotonic() + self._pause
+                self._not_before = self._seconds() + self._pause
                 self._pause = min(2 * self._pause, _LONGEST_PAUSE)
                 break
             self._pause = _FIRST_PAUSE
