@@ -13,11 +13,11 @@ from dashboard import samples
 from shipworthy.dashboard.app import Page
 
 SCRAPE = """shipworthy_requests_total{{model="flight-delay",status="200"}} {count}
-# TYPE shipworthy_request_duration_seconds histogram
-shipworthy_request_duration_seconds_bucket{{le="0.001"}} {count}
-shipworthy_request_duration_seconds_bucket{{le="+Inf"}} {count}
-shipworthy_request_duration_seconds_count {count}
-shipworthy_request_duration_seconds_sum 1
+# TYPE shipworthy_request_seconds histogram
+shipworthy_request_seconds_bucket{{le="0.001"}} {count}
+shipworthy_request_seconds_bucket{{le="+Inf"}} {count}
+shipworthy_request_seconds_count {count}
+shipworthy_request_seconds_sum 1
 """
 
 

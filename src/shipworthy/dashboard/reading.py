@@ -40,7 +40,7 @@ def read_view(
         alerts=alerts,
         waivers=tuple(_waived(waiver) for waiver in waivers.values()),
         promise=(
-            f"at most {_number(monitoring.false_alarms)} false alarms a year for the model as a whole; "
+            f"false alarms: at most {_number(monitoring.false_alarms)} a year for the model as a whole; "
             f"windows of {clock.spoken(monitoring.window)}; drift is more than {monitoring.drift:.0%} of rows moved"
         ),
         newest=newest_event_time(ledger, model),

@@ -31,7 +31,7 @@ def parse(text: str, at: int) -> Reading:
             if sample.name == "shipworthy_requests_total":
                 requests += sample.value
                 refused += sample.value if sample.labels.get("status", "200")[0] in "45" else 0.0
-            elif sample.name == "shipworthy_request_duration_seconds_bucket":
+            elif sample.name == "shipworthy_request_seconds_bucket":
                 bound = float(sample.labels["le"])
                 buckets[bound] = buckets.get(bound, 0.0) + sample.value
     return Reading(at, requests, refused, tuple(sorted(buckets.items())))
