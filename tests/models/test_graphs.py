@@ -29,7 +29,7 @@ from tests.models.conftest import CATEGORIES, FEATURES, NUMBERS, delay, flights
 from shipworthy.contract.records import Feature
 from shipworthy.models.bundle import Bundle
 from shipworthy.models.columns import from_arrow, schema
-from shipworthy.models.inside.estimators import answers
+from shipworthy.models.inside.estimators import answers, inputs
 from shipworthy.models.inside.graph import Graph, Unsupported
 from shipworthy.models.records import BundleDescription
 from shipworthy.models.runtimes import FILES, load
@@ -146,7 +146,7 @@ def _probes():
 
 def _runtime(folder, model, features):
     graph = Graph([{"name": feature.name, "type": feature.type} for feature in features])
-    content = graph.finish(answers(graph, model, graph.features()))
+    content = graph.finish(answers(graph, model, inputs(graph, model)))
     file = folder / FILES["onnx"]
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(content)
@@ -215,6 +215,17 @@ def test_missing_values_that_training_never_saw(tmp_path, model):
     assert _difference(tmp_path, model, frame, features) < 1e-6
 
 
+@pytest.mark.parametrize("kept", [len(FEATURES), 5])
+def test_columns_in_another_order_than_the_contracts(tmp_path, kept):
+    """A train function that picks its columns by name, some of them or all, hands them over in an order of its own."""
+    frame = _training(500)
+    names = [feature.name for feature in FEATURES][::-1][:kept]
+    numbers = [name for name in NUMBERS if name in names]
+    encoded = make_column_transformer((SimpleImputer(), numbers), (_encoder(), sorted({*CATEGORIES} & {*names})))
+    model = make_pipeline(encoded, HistGradientBoostingRegressor(max_iter=10)).fit(frame[names], delay(frame, 0))
+    assert _difference(tmp_path, model, _probes(), FEATURES) < 1e-13
+
+
 def test_what_is_not_known_is_named():
     """The user's own code, and inputs that no graph of ours takes."""
     frame = _training(200)
@@ -222,14 +233,14 @@ def test_what_is_not_known_is_named():
     own = make_pipeline(make_column_transformer((FunctionTransformer(np.log1p), ["distance"])), LogisticRegression())
     graph = Graph([{"name": feature.name, "type": feature.type} for feature in FEATURES])
     with pytest.raises(Unsupported, match=r"FunctionTransformer\(log1p\) is code of its own"):
-        answers(graph, own.fit(frame, late), graph.features())
+        answers(graph, own.fit(frame, late), inputs(graph, own))
     plain = LogisticRegression().fit(frame[["distance", "hour"]], late)
     graph = Graph([{"name": "distance", "type": "category"}, {"name": "hour", "type": "integer"}])
     with pytest.raises(Unsupported, match=r"texts \(distance\) where numbers are expected"):
-        answers(graph, plain, graph.features())
+        answers(graph, plain, inputs(graph, plain))
     graph = Graph([{"name": "distance", "type": "timestamp"}, {"name": "hour", "type": "integer"}])
     with pytest.raises(Unsupported, match="the timestamp distance"):
-        answers(graph, plain, graph.features())
+        answers(graph, plain, inputs(graph, plain))
 
 
 def test_only_what_the_model_uses_is_asked_for(tmp_path):
