@@ -53,11 +53,11 @@ def _convert(convert: Any, model: Any, spec: dict[str, Any], file: Path) -> None
 
 
 def _exactly(model: Any, spec: dict[str, Any]) -> bytes:
-    from shipworthy.models.inside.estimators import answers  # noqa: PLC0415 - onnx may be missing
+    from shipworthy.models.inside.estimators import answers, inputs  # noqa: PLC0415 - onnx may be missing
     from shipworthy.models.inside.graph import Graph  # noqa: PLC0415
 
     graph = Graph(spec["features"])
-    return graph.finish(answers(graph, model, graph.features()))
+    return graph.finish(answers(graph, model, inputs(graph, model)))
 
 
 def _by_skl2onnx(model: Any, spec: dict[str, Any]) -> bytes:

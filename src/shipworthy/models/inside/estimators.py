@@ -16,6 +16,18 @@ from shipworthy.models.inside.trees import Ensemble, Tree, write_several
 Columns = list[Column]
 
 
+def inputs(graph: Graph, model: Any) -> Columns:
+    """The features in the order in which the model was trained on them, which need not be the contract's.
+
+    A column transformer picks columns by name, but remembers them by their place in the training's table.
+    """
+    known = graph.features()
+    trained = [str(name) for name in getattr(model, "feature_names_in_", ())]
+    if not trained or not set(trained) <= known.keys():  # trained on an array, or on names that a library made up
+        return list(known.values())
+    return [known[name] for name in trained]
+
+
 def answers(graph: Graph, model: Any, columns: Columns) -> str:
     """The tensor of a model's answers; Unsupported naming what is not known."""
     kind = type(model)

@@ -47,15 +47,15 @@ class Graph:
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
 
-    def features(self) -> list[Column]:
-        """All features as columns, in the contract's order. Only those that are used become inputs."""
+    def features(self) -> dict[str, Column]:
+        """The columns of all features, in the contract's order. Only those that are used become inputs."""
         places = {name: place for place, name in enumerate(self._numbers)}
-        return [
-            Column(NUMBERS, places[name], len(places), text=False)
+        return {
+            name: Column(NUMBERS, places[name], len(places), text=False)
             if name in places
             else Column(name, 0, 1, kind == "category")
             for name, kind in self._kinds.items()
-        ]
+        }
 
     def op(self, kind: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
         """Adds a node with one output; the output's name."""
