@@ -25,12 +25,18 @@ def say_json(value: Any) -> None:
 
 
 def say(*lines: str) -> None:
-    """Plain lines on standard output; Rich's markup is understood."""
+    """Lines on standard output; Rich's markup is understood."""
     from rich.console import Console  # noqa: PLC0415 - start-up time
 
     console = Console(highlight=False, soft_wrap=True)
     for line in lines:
         console.print(line)
+
+
+def say_plain(*lines: str) -> None:
+    """Lines on standard output as they are: [purpose] is a word here, not a colour."""
+    for line in lines:
+        sys.stdout.write(line + "\n")
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

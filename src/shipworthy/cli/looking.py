@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from shipworthy.cli.console import say, say_json
+from shipworthy.cli.console import say_json, say_plain
 from shipworthy.cli.options import HERE, Folder, Json
 
 
@@ -61,7 +61,7 @@ def predict(
         say_json(answer)
         return
     for number, prediction in enumerate(answer["predictions"], start=1):
-        say(f"{number:>4}  {prediction['prediction']}  {prediction.get('probabilities', '')}")
+        say_plain(f"{number:>4}  {prediction['prediction']}  {prediction.get('probabilities', '')}")
 
 
 def show(

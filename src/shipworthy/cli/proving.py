@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from shipworthy.cli.console import Progress, marked, say, say_json, table
+from shipworthy.cli.console import Progress, marked, say, say_json, say_plain, table
 from shipworthy.cli.options import HERE, Folder, Json
 from shipworthy.errors import Refused, Undecided, WrongUse
 
@@ -71,7 +71,7 @@ def rebuild(run: RunName = "latest", project: Folder = HERE, json: Json = False)
         say_json({"id": entry.id, "rebuild": record})
     else:
         say(marked("passed" if good else "blocked", f"{record.run}: {record.rung}; asked for {record.wanted}"))
-        say(*(f"  {difference}" for difference in record.differences))
+        say_plain(*(f"  {difference}" for difference in record.differences))
     if not good:
         raise Refused(f"the rebuild of {record.run} is {record.rung}; the contract asks for {record.wanted}")
 

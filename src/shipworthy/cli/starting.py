@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from shipworthy.cli.console import Progress, marked, say, say_json, table
+from shipworthy.cli.console import Progress, marked, say, say_json, say_plain, table
 from shipworthy.cli.options import HERE, Folder, Json
 from shipworthy.errors import Refused, Undecided
 
@@ -34,7 +34,7 @@ def init(
         return
     say(*(marked("done", f"wrote {path}") for path in started.written))
     say(*(marked("", f"kept {path}, which was there") for path in started.kept))
-    say(*started.said)
+    say_plain(*started.said)
     say("Next: read shipworthy.toml and put in what only you know, then [bold]shipworthy rehearse[/].")
 
 
