@@ -37,6 +37,18 @@ FEATURES = (
     Feature(name="gusts", type="float", max=100.0, on_violation="flag"),
     Feature(name="rain", type="float", min=0.0, on_violation="default", default=0.5),
 )
+DESCRIPTION = BundleDescription(
+    version=1,
+    model="flight-delay",
+    task="classification",
+    features=FEATURES,
+    classes=("no", "yes"),
+    target="late",
+    family="by hand",
+    runtimes=(RuntimeVerdict("onnx", "runtimes/onnx/model.onnx", True, 7, 0.0, 5.0, 0.1, ""),),
+    online="onnx",
+    batch="onnx",
+)
 ROW = {
     "distance": 500,
     "stops": 1,
@@ -95,13 +107,7 @@ def write_bundle(folder: Path, shift: float = 0.0) -> Path:
     pq.write_table(probes, folder / "probes.parquet")
     late = expected(distances, shift)
     np.save(folder / "probe_answers.npy", np.stack([1 - late, late], axis=1))
-    verdict = RuntimeVerdict("onnx", "runtimes/onnx/model.onnx", True, 7, 0.0, 5.0, 0.1, "")
-    write_description(
-        folder,
-        BundleDescription(
-            1, "flight-delay", "classification", FEATURES, ("no", "yes"), "late", "by hand", (verdict,), "onnx", "onnx"
-        ),
-    )
+    write_description(folder, DESCRIPTION)
     return folder
 
 

@@ -5,15 +5,15 @@ import json
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.serving.conftest import FEATURES, ROW
+from tests.serving.conftest import DESCRIPTION, FEATURES, ROW
 
 from shipworthy.serving.native import Native
 from shipworthy.serving.problems import Problem
-from shipworthy.serving.rows import to_columns
+from shipworthy.serving.rows import RowFormat
 from shipworthy.serving.violations import examine
 
 APRIL = 1_364_810_400_000_000_000
-READ = Native("flight-delay", 3, FEATURES, 100).read
+READ = Native(3, DESCRIPTION, 100).read
 ANYTHING = st.one_of(
     st.none(),
     st.booleans(),
@@ -144,7 +144,7 @@ def test_what_is_no_json_is_400(body, says):
 
 def test_columns_are_what_runtimes_take():
     call = READ(json.dumps({"rows": [ROW, {**ROW, "wind": 3, "departure": APRIL + 1}]}).encode())
-    columns = to_columns(FEATURES, call.rows)
+    columns = RowFormat(FEATURES).columns(call.rows)
     assert [column.dtype.kind for column in columns] == ["f", "i", "b", "O", "O", "i", "f", "f", "f"]
     assert columns[5].tolist() == [APRIL, APRIL + 1]
     assert str(columns[6].tolist()) == "[nan, 3.0]"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, Protocol
+
+import msgspec
 
 from shipworthy import clock
 from shipworthy.predictions.log import LogWriter
@@ -27,10 +29,10 @@ class Answerable(Protocol):
         ...
 
 
-class Exchange(NamedTuple):
+class Exchange(msgspec.Struct, frozen=True, gc=False):
     """A request as it was read."""
 
-    sender: Answerable
+    sender: Any  # Answerable
     method: bytes
     target: bytes  # path and query
     body: bytes | bytearray
@@ -38,7 +40,7 @@ class Exchange(NamedTuple):
     problem: Problem | None = None  # the request could not be read
 
 
-class _Asked(NamedTuple):
+class _Asked(msgspec.Struct, frozen=True, gc=False):
     """A prediction request that was read and is to be answered."""
 
     place: int  # among the tick's exchanges

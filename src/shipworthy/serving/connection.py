@@ -45,14 +45,15 @@ class Connection(asyncio.Protocol):
     """A caller's connection. The methods named on_… are called by the parser."""
 
     __slots__ = (
-        "_awaited", "_begun", "_body", "_expects", "_head_bytes", "_head_done", "_length", "_more", "_owes_continue",
-        "_owner", "_parser", "_problem", "_refused", "_since", "_target", "_transport", "_unread_since",
+        "_awaited", "_begun", "_body", "_digits", "_expects", "_head_bytes", "_head_done", "_length", "_more",
+        "_owes_continue", "_owner", "_parser", "_problem", "_refused", "_since", "_target", "_transport", "_unread_since",
     )  # fmt: skip
 
     def __init__(self, owner: Owner) -> None:
         self._owner = owner
         self._parser: Any = httptools.HttpRequestParser(self)
         self._transport: Any = None
+        self._digits = len(str(owner.limits.body))  # a length with fewer of them is not too long
         self._awaited = 0  # requests that have no answer yet
         self._begun = False  # in the middle of a request
         self._more = True  # further requests may come
@@ -133,8 +134,9 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header: most are of no concern."""
-        watched = _WATCHED.get(len(name))
-        if watched is not None and name.lower() in watched:
+        length = len(name)
+        # Nearly every request says its length: it is looked at only where it could be too much.
+        if length in _WATCHED and (length != _CONTENT_LENGTH or len(value) >= self._digits):
             self._watched(name.lower(), value)
 
     def on_headers_complete(self) -> None:
@@ -222,7 +224,7 @@ class Connection(asyncio.Protocol):
         elif name == b"content-encoding":
             if value.lower() != b"identity":
                 self._problem = Problem(415, "the body is compressed: send it as it is")
-        else:
+        elif name == b"inference-header-content-length":
             self._problem = Problem(
                 400, "the binary tensor extension is not offered: send tensors as JSON (binary_data=False)"
             )
@@ -256,7 +258,7 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
 
-_NAMES = (b"content-length", b"expect", b"content-encoding", b"inference-header-content-length")
-_WATCHED: dict[int, tuple[bytes, ...]] = {
-    length: tuple(name for name in _NAMES if len(name) == length) for length in map(len, _NAMES)
-}
+_CONTENT_LENGTH = len("content-length")
+_WATCHED = frozenset(
+    map(len, ("content-length", "expect", "content-encoding", "inference-header-content-length"))
+)  # lengths of names, the cheapest to look at

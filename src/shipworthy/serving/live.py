@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from shipworthy.contract.records import Contract
 from shipworthy.models.records import BundleDescription, Runtime
-from shipworthy.serving.answer import as_keys
 from shipworthy.serving.native import Native
 from shipworthy.serving.open_inference import OpenInference
+from shipworthy.serving.rows import RowFormat
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Live:
     runtime: Runtime
     native: Native
     open_inference: OpenInference
-    class_names: tuple[str, ...]
+    format: RowFormat
 
 
 def live(number: int, contract: Contract, description: BundleDescription, runtime: Runtime) -> Live:
@@ -34,7 +34,7 @@ def live(number: int, contract: Contract, description: BundleDescription, runtim
         contract=contract,
         description=description,
         runtime=runtime,
-        native=Native(contract.name, number, description.features, rows),
+        native=Native(number, description, rows),
         open_inference=OpenInference(number, description, rows),
-        class_names=as_keys(description.classes),
+        format=RowFormat(description.features),
     )

@@ -15,7 +15,7 @@ from shipworthy.models.runtimes import load as load_runtime
 from shipworthy.registry.trust import read_trusted
 from shipworthy.registry.verification import verify_release
 from shipworthy.serving.live import Live, live
-from shipworthy.serving.rows import to_columns
+from shipworthy.serving.rows import RowFormat
 from shipworthy.serving.settings import WorkerSettings
 
 WARM_UP = 3  # calls of one row
@@ -81,10 +81,10 @@ def _probes(bundle: Bundle) -> Columns:
         (table[feature.name].cast(pa.int64()) if feature.type == "timestamp" else table[feature.name]).to_pylist()
         for feature in features
     ]
-    return to_columns(features, zip(*columns, strict=True))
+    return RowFormat(features).columns(zip(*columns, strict=True))
 
 
 def _any_row(features: tuple[Feature, ...]) -> Columns:
     """A row that a stand-in can be asked; its values mean nothing."""
     values = {"float": 0.0, "integer": 0, "boolean": False, "category": "", "timestamp": 0}
-    return to_columns(features, [tuple(values[feature.type] for feature in features)])
+    return RowFormat(features).columns([tuple(values[feature.type] for feature in features)])

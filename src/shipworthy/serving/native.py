@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from shipworthy.contract.records import Feature
-from shipworthy.serving.answer import Answer
+from shipworthy.models.records import BundleDescription
+from shipworthy.serving.answer import Answer, Class, as_keys
 from shipworthy.serving.problems import Problem, Violation, malformed
-from shipworthy.serving.rows import Call, row_type, to_rows
+from shipworthy.serving.rows import Call, RowFormat
 from shipworthy.serving.violations import examine, refusal
 
 CallerId = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -25,7 +25,7 @@ class Predicted(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     id: str
     prediction: Any
-    probabilities: dict[str, float] | None = None
+    probabilities: msgspec.Struct | None = None  # one field a class
 
 
 class Predictions(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -42,9 +42,12 @@ class Native:
 
     plain_errors = False
 
-    def __init__(self, model: str, release: int, features: tuple[Feature, ...], max_rows: int) -> None:
-        self._model, self._release, self._features, self._max_rows = model, release, features, max_rows
-        row: Any = row_type(features)
+    def __init__(self, release: int, description: BundleDescription, max_rows: int) -> None:
+        self._model, self._release, self._features = description.model, release, description.features
+        self._max_rows = max_rows
+        self._format = RowFormat(self._features)
+        self._probabilities = _struct_of(description.classes) if description.classes else None
+        row: Any = self._format.type
         call = msgspec.defstruct(
             "Call",
             [
@@ -62,7 +65,7 @@ class Native:
         """The checked rows of a request. Problem 400, 422."""
         try:
             asked = self._decode(body)
-            rows = to_rows(self._features, asked.rows)
+            rows = self._format.rows(asked.rows)
         except (msgspec.ValidationError, OverflowError):
             return self._look_again(body)
         except msgspec.DecodeError as error:
@@ -73,13 +76,11 @@ class Native:
 
     def write(self, call: Call, answer: Answer) -> bytes:
         """The body of an answer."""
-        if answer.classes:
-            predictions = [
-                Predicted(id_, said, dict(zip(answer.class_names, values, strict=True)))
-                for id_, said, values in zip(answer.ids, answer.predictions, answer.values, strict=True)
-            ]
-        else:
-            predictions = [Predicted(id_, said) for id_, said in zip(answer.ids, answer.predictions, strict=True)]
+        probabilities = self._probabilities
+        predictions = [
+            Predicted(id_, said, probabilities(*values) if probabilities is not None else None)
+            for id_, said, values in zip(answer.ids, answer.predictions, answer.values, strict=True)
+        ]
         return self._encode(Predictions(self._release, self._model, predictions, call.id))
 
     def _look_again(self, body: bytes | bytearray) -> Call:
@@ -119,6 +120,18 @@ class Native:
         if any(name == feature.name for feature in self._features):
             return 'features belong into the objects in "rows"'
         return ""
+
+
+def _struct_of(classes: Sequence[Class]) -> Any:
+    """A type that writes probabilities as an object with one key a class: twice as fast as a dict."""
+    names = as_keys(classes)
+    return msgspec.defstruct(
+        "Probabilities",
+        [(f"c{index}", float) for index in range(len(names))],
+        rename={f"c{index}": name for index, name in enumerate(names)},
+        frozen=True,
+        gc=False,
+    )
 
 
 def _same_length(ids: Sequence[str], rows: Sequence[Any]) -> None:

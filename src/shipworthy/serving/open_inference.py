@@ -11,7 +11,7 @@ from shipworthy.contract.records import Feature
 from shipworthy.models.records import BundleDescription
 from shipworthy.serving.answer import Answer, Class
 from shipworthy.serving.problems import Problem, malformed
-from shipworthy.serving.rows import Call, row_type, to_rows
+from shipworthy.serving.rows import Call, RowFormat
 from shipworthy.serving.violations import examine
 
 Datatype = Literal[
@@ -106,8 +106,9 @@ class OpenInference:
         self._release, self._description, self._max_rows = release, description, max_rows
         self._features = description.features
         self._by_name = {feature.name: index for index, feature in enumerate(self._features)}
-        rows: Any = list[row_type(self._features)]  # type: ignore[misc]
-        self._rows = rows
+        self._format = RowFormat(self._features)
+        row: Any = self._format.type
+        self._rows: Any = list[row]
         self._decode = msgspec.json.Decoder(Asked).decode
         self._encode = msgspec.json.Encoder().encode
         self.outputs = tuple(name for name, _, _ in outputs(description))
@@ -123,7 +124,7 @@ class OpenInference:
         rows = self._objects(asked)
         wanted = self._wanted(asked)
         try:
-            checked = Call(to_rows(self._features, msgspec.convert(rows, self._rows)))
+            checked = Call(self._format.rows(msgspec.convert(rows, self._rows)))
         except (msgspec.ValidationError, OverflowError):
             checked = examine(self._features, rows)
         return OpenCall(checked.rows, asked.id, None, checked.flags, wanted)
@@ -138,7 +139,10 @@ class OpenInference:
             said = list(map(str, said))
         tensors: dict[str, tuple[list[int], list[Any]]] = {
             "prediction": ([count], said),
-            "probabilities": ([count, len(answer.classes)], [value for row in answer.values for value in row]),
+            "probabilities": (
+                [count, len(self._description.classes)],
+                [value for row in answer.values for value in row],
+            ),
             "prediction_id": ([count], answer.ids),
         }
         chosen = [Output(name, tensors[name][0], types[name], tensors[name][1]) for name in wanted]

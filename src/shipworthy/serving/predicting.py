@@ -16,7 +16,7 @@ from shipworthy.serving.answer import Answer
 from shipworthy.serving.live import Live
 from shipworthy.serving.metrics import Metrics
 from shipworthy.serving.problems import Problem
-from shipworthy.serving.rows import Call, to_columns
+from shipworthy.serving.rows import Call
 
 MOST_ROWS = 16_384  # of one model call, unless a single request has more
 
@@ -69,7 +69,7 @@ class Predicting:
 
     def _ask(self, calls: Sequence[Call]) -> tuple[list[NDArray[np.generic]], NDArray[np.float64]]:
         rows = calls[0].rows if len(calls) == 1 else [row for call in calls for row in call.rows]
-        columns = to_columns(self.live.description.features, rows)
+        columns = self.live.format.columns(rows)
         began = time.perf_counter()
         values = self.live.runtime.predict(columns).values
         self._metrics.observe("shipworthy_model_seconds", time.perf_counter() - began)
@@ -112,15 +112,14 @@ class Predicting:
             raise LogFailed(f"the prediction log cannot be written: {error.strerror or error}") from error
 
     def _answers(self, calls: Sequence[Call], values: NDArray[np.float64], offset: int) -> list[Outcome]:
-        classes, names = self.live.description.classes, self.live.class_names
-        said, numbers = prediction(values, classes).tolist(), values.tolist()
+        said, numbers = prediction(values, self.live.description.classes).tolist(), values.tolist()
         begin = f"{self._log.prefix}{offset}-"
         answers: list[Outcome] = []
         row = 0
         for call in calls:
             end = row + len(call.rows)
             ids = [f"{begin}{number}" for number in range(row, end)]
-            answers.append(Answer(ids, said[row:end], numbers[row:end], classes, names))
+            answers.append(Answer(ids, said[row:end], numbers[row:end]))
             row = end
         return answers
 

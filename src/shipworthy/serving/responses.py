@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import NamedTuple
+
+import msgspec
 
 JSON = b"application/json"
 TEXT = b"text/plain; charset=utf-8"
@@ -15,7 +15,7 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
 
-class Reply(NamedTuple):
+class Reply(msgspec.Struct, frozen=True, gc=False):
     """An answer before it is bytes."""
 
     status: int
@@ -42,16 +42,14 @@ class Heads:
 
     def message(self, reply: Reply, *, close: bool = False, bodyless: bool = False) -> bytes:
         """The whole answer; `bodyless` for HEAD."""
-        status, body, kind, extra = reply
-        if status == 200 and kind is JSON and not close and not bodyless and not extra:
+        body = reply.body
+        if reply.status == 200 and reply.kind is JSON and not close and not bodyless and not reply.extra:
             return b"%b%d\r\n\r\n%b" % (self._ok, len(body), body)
-        if self._second < 0:
-            self.now(time.time_ns())
         return b"%bcontent-type: %b\r\n%b%b%bcontent-length: %d\r\n\r\n%b" % (
-            _LINES[status],
-            kind,
+            _LINES[reply.status],
+            reply.kind,
             self._date,
-            extra,
+            reply.extra,
             b"connection: close\r\n" if close else b"",
             len(body),
             b"" if bodyless else body,

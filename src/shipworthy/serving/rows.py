@@ -35,28 +35,29 @@ class Call(msgspec.Struct, frozen=True):
     flags: list[tuple[int, int]] = []  # (row, feature's index) of violations that are let through
 
 
-def row_type(features: Sequence[Feature]) -> type[msgspec.Struct]:
-    """A struct with one field a feature, which refuses whatever the contract does not allow."""
-    fields: list[Any] = [
-        (f"f{index}", _type(feature), None) if feature.nullable else (f"f{index}", _type(feature))
-        for index, feature in enumerate(features)
-    ]
-    return msgspec.defstruct(
-        "Row",
-        fields,
-        rename={f"f{index}": feature.name for index, feature in enumerate(features)},
-        kw_only=True,
-        forbid_unknown_fields=True,
-        gc=False,
-    )
+class RowFormat:
+    """How rows of some features are read, and put into columns."""
 
+    def __init__(self, features: Sequence[Feature]) -> None:
+        self.type = _row_type(features)  # refuses whatever the contract does not allow
+        self._instants = [index for index, feature in enumerate(features) if feature.type == "timestamp"]
+        self._makers = [_TO_COLUMN[_kind(feature)] for feature in features]
 
-def to_rows(features: Sequence[Feature], decoded: Iterable[msgspec.Struct]) -> list[Row]:
-    """Values of decoded structs. OverflowError for a timestamp that nanoseconds do not hold (1678 to 2261 they do)."""
-    rows = [astuple(struct) for struct in decoded]
-    if any(feature.type == "timestamp" for feature in features):
-        return [tuple(instant(value) if isinstance(value, datetime) else value for value in row) for row in rows]
-    return rows
+    def rows(self, decoded: Iterable[msgspec.Struct]) -> list[Row]:
+        """Values of decoded structs. OverflowError for a timestamp that nanoseconds do not hold."""
+        rows = [astuple(struct) for struct in decoded]
+        return [self._with_instants(row) for row in rows] if self._instants else rows
+
+    def columns(self, rows: Iterable[Row]) -> Columns:
+        """The columns of at least one row."""
+        return [make(values) for make, values in zip(self._makers, zip(*rows, strict=True), strict=True)]
+
+    def _with_instants(self, row: Row) -> Row:
+        values = list(row)
+        for index in self._instants:
+            if isinstance(values[index], datetime):
+                values[index] = instant(values[index])
+        return tuple(values)
 
 
 def instant(moment: datetime) -> int:
@@ -77,11 +78,20 @@ def integer_bounds(feature: Feature) -> tuple[int, int]:
     return low, high
 
 
-def to_columns(features: Sequence[Feature], rows: Iterable[Row]) -> Columns:
-    """The columns of at least one row."""
-    return [
-        _TO_COLUMN[_kind(feature)](values) for feature, values in zip(features, zip(*rows, strict=True), strict=True)
+def _row_type(features: Sequence[Feature]) -> type[msgspec.Struct]:
+    """A struct with one field a feature."""
+    fields: list[Any] = [
+        (f"f{index}", _type(feature), None) if feature.nullable else (f"f{index}", _type(feature))
+        for index, feature in enumerate(features)
     ]
+    return msgspec.defstruct(
+        "Row",
+        fields,
+        rename={f"f{index}": feature.name for index, feature in enumerate(features)},
+        kw_only=True,
+        forbid_unknown_fields=True,
+        gc=False,
+    )
 
 
 def _type(feature: Feature) -> Any:

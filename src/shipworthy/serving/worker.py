@@ -29,6 +29,8 @@ from shipworthy.serving.routes import Routes
 from shipworthy.serving.server import Server
 from shipworthy.serving.settings import WorkerSettings
 
+COLLECTIONS = (20_000, 20, 50)  # of the garbage collector: requests leave no cycles, so there is little to find
+
 _logger = logging.getLogger(__name__)
 
 
@@ -72,6 +74,7 @@ class Worker:
         orders = loop.create_task(self._obey(reader, server))
         gc.collect()
         gc.freeze()  # what a start leaves lives as long as the process: no collection looks at it again
+        gc.set_threshold(*COLLECTIONS)
         self._say(Ready(self._answering.live.number, self._log.source))
         await self._stop.wait()
         await server.drain()
