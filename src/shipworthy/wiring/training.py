@@ -40,7 +40,16 @@ def train_again(project: Project, live: Entry, report: Report, key: str) -> Entr
     run = live.decode(Run)
     data = tuple(msgspec.structs.replace(source, version=None) for source in run.contract.data)
     contract = msgspec.structs.replace(run.contract, data=data)
-    return train(contract, project.state, package, make_reference, overrides=run.parameters, recipe=run, report=report)
+    return train(
+        contract,
+        project.state,
+        package,
+        make_reference,
+        overrides=run.parameters,
+        recipe=run,
+        key=key,
+        report=report,
+    )
 
 
 def rebuild_run(project: Project, name: str, report: Report) -> Entry:
