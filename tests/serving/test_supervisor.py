@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 import pytest
 from tests.serving.conftest import ROW, Caller, contract, expected, predict, write_bundle
 
-from shipworthy.errors import InUse, Refused, ShipworthyError, Tampered
+from shipworthy.errors import InUse, Refused, ShipworthyError, Tampered, WrongUse
 from shipworthy.models.runtimes.stand_in import stand_in_bundle
 from shipworthy.predictions import reader
 from shipworthy.predictions.frames import frame
@@ -250,6 +250,29 @@ def test_a_taken_port_is_named(shop):
         port = int(supervisor.url.rpartition(":")[2])
         with pytest.raises(InUse, match=str(port)):
             shop.supervisor(folder, port=port).start()
+
+
+@pytest.mark.parametrize(
+    ("host", "says"), [("0.0.0.0", "loopback"), ("192.0.2.7", "loopback"), ("no such host", "address of this machine")]
+)
+def test_an_address_that_others_reach_is_refused(shop, host, says):
+    with pytest.raises(WrongUse, match=says):
+        shop.supervisor(shop.release(1), host=host).start()
+
+
+def test_ipv6_is_served_too(shop):
+    with running(shop.supervisor(shop.release(1), host="::1")) as supervisor, Caller(supervisor.url) as caller:
+        assert caller.ask("/v2/health/live") == (200, {"live": True})
+
+
+def test_a_model_file_that_the_runtime_cannot_read_is_said_so(shop):
+    """Signed, but nonsense: the runtime's own error reaches whoever asked for the swap."""
+    good = shop.release(1)
+    bad = shop.release(2, prepare=lambda folder: (folder / "runtimes/onnx/model.onnx").write_bytes(b"no graph"))
+    with running(shop.supervisor(good)) as supervisor:
+        with pytest.raises(Refused, match="cannot be served: InvalidProtobuf"):
+            supervisor.swap(bad)
+        supervisor.swap(good)
 
 
 def test_metrics_of_any_worker_are_those_of_all(shop):

@@ -46,7 +46,8 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_awaited", "_begun", "_body", "_digits", "_expects", "_head_bytes", "_head_done", "_length", "_more",
-        "_owes_continue", "_owner", "_parser", "_problem", "_refused", "_since", "_target", "_transport", "_unread_since",
+        "_owes_continue", "_owner", "_parser", "_problem", "_refused", "_since", "_target", "_transport",
+        "_unread_since",
     )  # fmt: skip
 
     def __init__(self, owner: Owner) -> None:

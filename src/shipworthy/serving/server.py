@@ -54,6 +54,7 @@ class Server:
         except TimeoutError:
             for connection in list(self._connections):
                 connection.abort()
+            await asyncio.sleep(0)  # their ends are told in the next turn of the loop
 
     def opened(self, connection: Connection) -> bool:
         """A connection begins."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 
-from shipworthy.errors import InUse
+from shipworthy.errors import InUse, WrongUse
 
 BACKLOG = 1024
 
@@ -12,23 +13,44 @@ BACKLOG = 1024
 def listening(host: str, port: int, count: int) -> list[socket.socket]:
     """`count` sockets on one address (SO_REUSEPORT), among which the kernel spreads connections. Port 0: a free one.
 
-    InUse where somebody else has the port.
+    WrongUse for an address that others can reach: there are no keys that would say who asks. InUse where somebody else
+    has the port.
     """
-    with socket.socket() as probe:  # SO_REUSEPORT alone would share the port with another server of this user
+    family, address = _loopback(host)
+    with socket.socket(family) as probe:  # SO_REUSEPORT alone would share the port with another server of this user
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, port))
+            probe.bind((address, port))
         except OSError as error:
             raise InUse(
-                f"port {port} on {host}: {error.strerror}; choose another one in [serving], or stop it"
+                f"port {port} on {host}: {error.strerror}; stop what has it, or choose another port in [serving]"
             ) from error
     sockets: list[socket.socket] = []
     for _ in range(count):
-        one = socket.socket()
+        one = socket.socket(family)
+        sockets.append(one)
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        one.bind((host, sockets[0].getsockname()[1] if sockets else port))
+        one.bind((address, sockets[0].getsockname()[1] or port))
         one.listen(BACKLOG)
         one.setblocking(False)
-        sockets.append(one)
     return sockets
+
+
+def url_of(listening: socket.socket) -> str:
+    """Where a socket answers."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _loopback(host: str) -> tuple[socket.AddressFamily, str]:
+    try:
+        family, _, _, _, (address, *_) = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        raise WrongUse(f"serving.host = {host!r}: expected an address of this machine ({error.strerror})") from error
+    if not ipaddress.ip_address(address).is_loopback:
+        raise WrongUse(
+            f"serving.host = {host!r}: expected a loopback address such as 127.0.0.1, because whoever reaches the "
+            "server may ask it; put what checks your callers in front of it"
+        )
+    return family, str(address)

@@ -15,7 +15,7 @@ from shipworthy.errors import ShipworthyError
 from shipworthy.serving.metrics import SUFFIX, reset_gauges
 from shipworthy.serving.process import WorkerProcess
 from shipworthy.serving.settings import Limits, WorkerSettings
-from shipworthy.serving.sockets import listening
+from shipworthy.serving.sockets import listening, url_of
 
 WATCH = 0.05  # seconds between looks at the workers
 CALM = 30.0  # seconds alive after which an end counts as the first
@@ -109,7 +109,7 @@ class Supervisor:
         for left in self._metrics.glob(f"*{SUFFIX}"):
             left.unlink()
         self._sockets = listening(serving.host, serving.port, serving.workers)
-        self._url = "http://{}:{}".format(*self._sockets[0].getsockname()[:2])
+        self._url = url_of(self._sockets[0])
         self._slots = [_Slot(index, one) for index, one in enumerate(self._sockets)]
         try:
             for slot in self._slots:

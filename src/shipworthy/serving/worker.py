@@ -18,7 +18,6 @@ from pathlib import Path
 import msgspec
 import uvloop
 
-from shipworthy.errors import ShipworthyError
 from shipworthy.predictions.log import REHEARSAL, LogWriter, source_name
 from shipworthy.serving.answering import Answering
 from shipworthy.serving.control import Drain, Ready, Report, Unable, decode_order, line
@@ -42,7 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
     control = socket.socket(fileno=settings.control)
     try:
         live = load(Path(settings.folder), settings)
-    except (ShipworthyError, OSError, ImportError) as error:
+    except Exception as error:  # libraries raise what they like at a file that they cannot read
+        _logger.exception("cannot serve %s", settings.folder)
         control.sendall(line(_unable(error, settings.folder)))
         return 1
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor says what to do
@@ -97,8 +97,8 @@ class Worker:
             live = await asyncio.to_thread(load, folder, self._settings)
             self._log.durability = live.contract.serving.durability
             _open_log(self._log, live)
-        except (ShipworthyError, OSError, ImportError) as error:
-            _logger.warning("goes on with release %d: %s", self._answering.live.number, error)
+        except Exception as error:
+            _logger.exception("cannot serve %s, goes on with release %d", folder, self._answering.live.number)
             self._say(_unable(error, str(folder)))
             return
         before = self._answering.metrics
