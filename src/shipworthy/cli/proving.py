@@ -132,8 +132,10 @@ def ship(project: Folder = HERE, json: Json = False) -> None:
         say_json(shipped)
     else:
         _say_verdicts(shipped.verdicts)
-        if shipped.release is not None:
+        if shipped.release is not None and shipped.release == shipped.live:
             say(marked("passed", f"{opened.contract.name}@{shipped.release} is live ({shipped.run})"))
+        elif shipped.release is not None:
+            say(marked("waived", shipped.reason))
     _stop_unless(shipped.outcome, shipped.reason)
 
 

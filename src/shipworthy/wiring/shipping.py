@@ -6,7 +6,8 @@ import msgspec
 
 from shipworthy.environments import snapshot
 from shipworthy.lineage.records import Run
-from shipworthy.registry.records import Release, Verdict
+from shipworthy.registry.aliases import Aliases
+from shipworthy.registry.records import AliasChange, Release, Verdict
 from shipworthy.store.ledger import Entry
 from shipworthy.training import sources
 from shipworthy.training.rebuild import rebuild
@@ -23,7 +24,8 @@ class Shipped(msgspec.Struct, frozen=True):
     outcome: str  # passed, blocked, undecided
     reason: str
     verdicts: tuple[Verdict, ...]
-    release: int | None
+    release: int | None  # of this run
+    live: int | None  # the release that answers now
 
 
 def ship_project(project: Project, report: Report) -> Shipped:
@@ -31,16 +33,32 @@ def ship_project(project: Project, report: Report) -> Shipped:
     entry = _unfinished(project, report) or train_project(project, report)
     released = project.ledger.newest("release", entry.model, subject=entry.id)
     if released is not None:
-        made = released.decode(Release)
-        reason = "released before; nothing has changed since"
-        return Shipped(entry.id, "passed", reason, made.verdicts, made.number)
+        return _released_before(project, entry, released.decode(Release))
     prove(project, entry, report)
     checked = check_run(project, entry.id, report)
     number = None
     if checked.outcome == "passed":
         report("release", None)
         number = release_run(project, entry.id).number
-    return Shipped(entry.id, checked.outcome, checked.reason, checked.verdicts, number)
+    return Shipped(entry.id, checked.outcome, checked.reason, checked.verdicts, number, _live(project))
+
+
+def _released_before(project: Project, entry: Entry, made: Release) -> Shipped:
+    """A ship that was killed between a release and its alias is finished; a release that was rolled back stays so."""
+    was_live = {change.decode(AliasChange).release for change in Aliases(project.ledger).history(entry.model)}
+    reason = "released before; nothing has changed since"
+    if made.number not in was_live:
+        release_run(project, entry.id)
+        reason = "released before, and live from now on"
+    live = _live(project)
+    if live != made.number:
+        back = f"`shipworthy release {entry.id}` makes it live again"
+        reason = f"released before as @{made.number}; @{live} was made live since then: {back}"
+    return Shipped(entry.id, "passed", reason, made.verdicts, made.number, live)
+
+
+def _live(project: Project) -> int | None:
+    return Aliases(project.ledger).current(project.contract.name, "live")
 
 
 def prove(project: Project, entry: Entry, report: Report) -> Entry | None:
