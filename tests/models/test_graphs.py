@@ -31,6 +31,7 @@ from shipworthy.models.bundle import Bundle
 from shipworthy.models.columns import from_arrow, schema
 from shipworthy.models.inside.estimators import answers, inputs
 from shipworthy.models.inside.graph import Graph, Unsupported
+from shipworthy.models.inside.own_call import as_table
 from shipworthy.models.records import BundleDescription
 from shipworthy.models.runtimes import FILES, load
 
@@ -157,11 +158,11 @@ def _runtime(folder, model, features):
     return load(Bundle(folder, description), "onnx")
 
 
-def _difference(folder, model, frame, features):
+def _difference(folder, model, frame, features, kind="pandas"):
     """The largest difference between a graph's answers and the library's, to all rows at once and one by one."""
     table = pa.Table.from_pandas(frame, schema=schema(features), preserve_index=False)
     call = model.predict_proba if hasattr(model, "predict_proba") else model.predict
-    own = np.asarray(call(table.to_pandas()), dtype=float).reshape(table.num_rows, -1)
+    own = np.asarray(call(as_table(table, kind)), dtype=float).reshape(table.num_rows, -1)
     runtime, columns = _runtime(folder, model, features), from_arrow(table, features)
     together = np.abs(runtime.predict(columns).values - own).max()
     alone = [runtime.predict([column[row : row + 1] for column in columns]).values[0] - own[row] for row in range(50)]
@@ -184,6 +185,14 @@ def test_a_graph_answers_as_the_library_does(tmp_path, name):
     assert _difference(tmp_path, model, _probes(), FEATURES) <= allowed * max(
         1, np.abs(labels).max() if "number" in name else 1
     )
+
+
+def test_a_null_is_a_category_of_its_own_where_the_table_says_none(tmp_path):
+    """A polars frame has None where pandas has NaN, and scikit-learn's encoders tell the two apart."""
+    model = CASES["hist boosting, two"]
+    table = pa.Table.from_pandas(_training(), schema=schema(FEATURES), preserve_index=False)
+    model.fit(as_table(table, "polars"), delay(_training(), 0) > 1)
+    assert _difference(tmp_path, model, _probes(), FEATURES, "polars") < 1e-13
 
 
 @settings(max_examples=15, deadline=None)

@@ -135,7 +135,10 @@ def _ordinal(graph: Graph, fitted: Any, columns: Columns) -> Columns:
     found = []
     for place, (column, categories) in enumerate(zip(columns, fitted.categories_, strict=True)):
         codes = _grouped(fitted, place, len(categories)).astype(np.float64)
-        missing = [number for number, category in enumerate(categories) if _is_missing(category)]
+        # NaN, as pandas has it, is encoded apart; None, as polars has it, is a category like any other.
+        missing = [
+            number for number, category in enumerate(categories) if category is not None and _is_missing(category)
+        ]
         codes[missing] = float(fitted.encoded_missing_value)
         found.append(Column(look_up(graph, column, categories, codes, unknown), 0, 1, text=False))
     return found
