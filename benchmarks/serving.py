@@ -2,17 +2,18 @@
 
     python benchmarks/serving.py [--quick] [--json FILE]
 
-Ours validates each row against the contract and logs each prediction before it answers, and a follower reads the log
-meanwhile; theirs does what a careful hand writes: a typed body, one ONNX session with one thread, no log.
-One row a request, closed loop over 32 connections, the client a process of its own.
+Ours serves a signed release: it validates each row against the contract and logs each prediction before it answers, and
+the recorder takes the log into Delta and windows meanwhile. Theirs (serving_parts/fastapi_onnx.py) logs nothing.
+One row of 30 numbers a request, closed loop, the client a process of its own. `cpu_us` is the processor time that the
+server took a request: unlike the rate, it hardly depends on what else the machine does.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import pickle
-import select
 import socket
 import subprocess
 import sys
@@ -20,208 +21,195 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-CONNECTIONS = 32
-HERE = Path(__file__).resolve()
+CONNECTIONS = (32, 1)
+PARTS = Path(__file__).resolve().parent / "serving_parts"
+TICK = 1e6 / os.sysconf("SC_CLK_TCK")  # µs
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What both servers need."""
+
+    scratch: Path
+    named: str  # our request's body
+    listed: str  # theirs
+    runtime: str
 
 
 def main() -> None:
-    """Run both, print a table."""
+    """Run both in turns, print a table of the best round each."""
     options = _options()
-    if options.client:
-        print(json.dumps(client(*json.loads(options.client))))
-        return
-    if options.peer:
-        peer(options.peer, options.port)
-        return
     seconds, rounds = (2.0, 1) if options.quick else (6.0, 3)
     with tempfile.TemporaryDirectory() as scratch:
         prepared = prepare(Path(scratch))
-        rows = [measured for turn in range(rounds) for measured in one_round(prepared, seconds, turn)]
-    best = {stack: max((row for row in rows if row["stack"] == stack), key=_rate) for stack in ("shipworthy", "fastapi")}
-    ratios = {"fastapi_onnx": best["shipworthy"]["requests_per_second"] / best["fastapi"]["requests_per_second"]}
-    _print(list(best.values()), ratios)
+        rows = [row for turn in range(rounds) for row in one_round(prepared, seconds, turn)]
+    best = [
+        max((row for row in rows if row["stack"] == stack and row["connections"] == connections), key=_rate)
+        for connections in CONNECTIONS
+        for stack in ("shipworthy", "fastapi_onnx")
+    ]
+    ratios = {
+        "fastapi_onnx": _rate(best[0]) / _rate(best[1]),
+        "fastapi_onnx_cpu": best[1]["cpu_us"] / best[0]["cpu_us"],
+    }
+    _print(best, ratios)
     if options.json:
         options.json.write_text(json.dumps({"rows": rows, "ratios": ratios}, indent=1))
 
 
-def one_round(prepared: dict[str, Any], seconds: float, turn: int) -> Iterator[dict[str, Any]]:
+def one_round(prepared: Prepared, seconds: float, turn: int) -> Iterator[dict[str, Any]]:
     """Both servers, one after the other."""
-    for stack, serving, body, path in (
-        ("shipworthy", ours(prepared), prepared["named"], "/predict"),
-        ("fastapi", theirs(prepared), prepared["listed"], "/predict"),
+    for stack, serving, body in (
+        ("shipworthy", ours(prepared), prepared.named),
+        ("fastapi_onnx", theirs(prepared), prepared.listed),
     ):
-        with serving as url:
-            for connections in (CONNECTIONS, 1):
-                run_client(url, path, body, connections, 0.5)
-                measured = run_client(url, path, body, connections, seconds)
-                yield {"stack": stack if connections > 1 else f"{stack} c=1", "round": turn, **measured}
+        with serving as (url, pid):
+            for connections in CONNECTIONS:
+                measure(url, body, connections, 0.5)
+                before = _processor(pid)
+                measured = measure(url, body, connections, seconds)
+                spent = (_processor(pid) - before) * TICK / measured["requests"]
+                yield {"stack": stack, "round": turn, **measured, "cpu_us": spent}
 
 
-def prepare(scratch: Path) -> dict[str, Any]:
-    """A gradient boosting on 30 floats, as a bundle for us and as a plain ONNX file for the peer."""
-    import numpy as np
+def prepare(scratch: Path) -> Prepared:
+    """A gradient boosting on 30 numbers, as a signed release for us and as a plain ONNX file for the peer."""
     import pandas as pd
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-    from skl2onnx import to_onnx
-    from skl2onnx.common.data_types import FloatTensorType
     from sklearn.datasets import load_breast_cancer
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    from shipworthy.contract.records import Contract, Feature, Model, Purpose
-    from shipworthy.models.converting import Facts
-    from shipworthy.models.packaging import package
-
     data = load_breast_cancer()
     names = [str(name).replace(" ", "_") for name in data.feature_names]
-    features = tuple(
-        Feature(name=name, type="float", min=0.0, max=float(column.max()) * 2)
-        for name, column in zip(names, data.data.T, strict=True)
-    )
     frame = pd.DataFrame(data.data, columns=names)
     model = HistGradientBoostingClassifier(max_iter=100, random_state=0).fit(frame, data.target)
-    bundle = scratch / "bundle"
-    bundle.mkdir()
-    (bundle / "model.pkl").write_bytes(pickle.dumps(model))
-    pq.write_table(pa.table(dict(zip(names, data.data.T, strict=True))), bundle / "probes.parquet")
-    np.save(bundle / "probe_answers.npy", model.predict_proba(frame))
-    facts = Facts("tumour", "classification", features, (0, 1), "benign", "sklearn", "pandas")
-    description = package(bundle, facts, tolerance=1e-5, python=Path(sys.executable))
-    options = {id(model): {"zipmap": False}}
-    plain = to_onnx(model, initial_types=[("X", FloatTensorType([None, 30]))], options=options, target_opset=17)
-    (scratch / "plain.onnx").write_bytes(plain.SerializeToString())
+    runtime = _release(scratch, model, frame)
+    _plain_onnx(scratch / "plain.onnx", model)
     row = [float(f"{value:.6g}") for value in data.data[7]]
-    return {
-        "scratch": scratch,
-        "bundle": bundle,
-        "contract": Contract(
-            model=Model(name="tumour", task="classification", train="none:none"),
-            purpose=Purpose(decision="a benchmark", owner="nobody"),
-            features=features,
-        ),
-        "runtime": description.online,
-        "named": json.dumps({"rows": [dict(zip(names, row, strict=True))]}, separators=(",", ":")),
-        "listed": json.dumps({"features": row}, separators=(",", ":")),
-    }
+    return Prepared(
+        scratch,
+        named=json.dumps({"rows": [dict(zip(names, row, strict=True))]}, separators=(",", ":")),
+        listed=json.dumps({"features": row}, separators=(",", ":")),
+        runtime=runtime,
+    )
+
+
+def _release(scratch: Path, model: Any, frame: Any) -> str:
+    """The release's folder, the project around it and what the recorder compares with."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from shipworthy import digest
+    from shipworthy.contract.records import Contract, Feature, Model, Purpose
+    from shipworthy.counts import reference
+    from shipworthy.models.converting import Facts
+    from shipworthy.models.packaging import package
+    from shipworthy.registry.manifest import Identity, manifest_statement
+    from shipworthy.registry.signing import signing_key
+    from shipworthy.store.layout import Layout
+    from shipworthy.store.objects import File
+    from shipworthy.store.preparation import prepare as prepare_project
+
+    features = tuple(
+        Feature(name=name, type="float", min=0.0, max=float(frame[name].max()) * 2) for name in frame.columns
+    )
+    contract = Contract(
+        model=Model(name="tumour", task="classification", train="none:none"),
+        purpose=Purpose(decision="a benchmark", owner="nobody"),
+        features=features,
+    )
+    folder = scratch / "release"
+    folder.mkdir()
+    (folder / "model.pkl").write_bytes(pickle.dumps(model))
+    pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), folder / "probes.parquet")
+    answers = model.predict_proba(frame)
+    np.save(folder / "probe_answers.npy", answers)
+    facts = Facts("tumour", "classification", features, (0, 1), "benign", "sklearn", "pandas")
+    description = package(folder, facts, tolerance=1e-5, python=Path(sys.executable))
+    columns = [frame[name].to_numpy() for name in frame.columns]
+    compared = reference.build(features, columns, None, answers, None, window=contract.monitoring.window)
+    (folder / "reference.json").write_bytes(reference.encode(compared))
+    (folder / "contract.json").write_bytes(digest.canonical_json(contract))
+    files = [
+        File(path.relative_to(folder).as_posix(), digest.of_file(path), path.stat().st_size)
+        for path in folder.rglob("*")
+        if path.is_file()
+    ]
+    manifest = manifest_statement(Identity(1, "tumour", 1, "run-1", contract.digest, True, (), 0), files)
+    (folder / "manifest.json").write_bytes(manifest.encode())
+    (folder / "manifest.dsse.json").write_bytes(signing_key(scratch / "configuration").sign(manifest))
+    prepare_project(Layout(scratch / "project"))
+    return description.online
+
+
+def _plain_onnx(path: Path, model: Any) -> None:
+    """As a peer would convert it: one tensor of 32-bit floats."""
+    from skl2onnx import to_onnx
+    from skl2onnx.common.data_types import FloatTensorType
+
+    inputs = [("X", FloatTensorType([None, 30]))]
+    converted = to_onnx(model, initial_types=inputs, options={id(model): {"zipmap": False}}, target_opset=17)
+    path.write_bytes(converted.SerializeToString())
 
 
 @contextmanager
-def ours(prepared: dict[str, Any]) -> Iterator[str]:
-    """One worker under its supervisor, and a follower of its log."""
-    from shipworthy.serving.launch import rehearse_server
+def ours(prepared: Prepared) -> Iterator[tuple[str, int]]:
+    """One worker under its supervisor, and the recorder."""
+    from shipworthy.registry.trust import trusted_folder
+    from shipworthy.serving.launch import WORKER
+    from shipworthy.serving.supervisor import Serving, Supervisor
+    from shipworthy.store.layout import Layout
 
-    with rehearse_server(prepared["bundle"], prepared["contract"], prepared["scratch"] / "work") as url:
-        yield url
+    scratch, release = prepared.scratch, prepared.scratch / "release"
+    layout = Layout(scratch / "project")
+    trusted = trusted_folder(scratch / "configuration")
+    serving = Serving(WORKER, layout.logs("tumour"), work=scratch / "work", trusted=trusted, port=0)
+    supervisor = Supervisor(serving, release)
+    arguments = [str(layout.project), str(release / "contract.json"), str(release / "reference.json")]
+    recorder = subprocess.Popen([sys.executable, str(PARTS / "recorder.py"), *arguments], stdin=subprocess.PIPE)
+    try:
+        url = supervisor.start()
+        yield url, supervisor.status().workers[0].pid or 0
+    finally:
+        supervisor.stop()
+        recorder.communicate()
+    if recorder.returncode:
+        raise SystemExit("the recorder failed")
 
 
 @contextmanager
-def theirs(prepared: dict[str, Any]) -> Iterator[str]:
+def theirs(prepared: Prepared) -> Iterator[tuple[str, int]]:
     """FastAPI under uvicorn with uvloop and httptools, one process."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    plain = str(prepared["scratch"] / "plain.onnx")
-    process = subprocess.Popen([sys.executable, str(HERE), "--peer", plain, "--port", str(port)])
+    command = [sys.executable, str(PARTS / "fastapi_onnx.py"), str(prepared.scratch / "plain.onnx"), str(port)]
+    process = subprocess.Popen(command)
     try:
         _wait_for(port)
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}", process.pid
     finally:
         process.terminate()
         process.wait()
 
 
-def peer(plain: str, port: int) -> None:
-    """The peer's server."""
-    from typing import Annotated
-
-    import numpy as np
-    import onnxruntime
-    import uvicorn
-    from fastapi import FastAPI
-    from pydantic import BaseModel, Field
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(plain, options)
-
-    class Request(BaseModel):
-        features: Annotated[list[float], Field(min_length=30, max_length=30)]
-
-    class Answer(BaseModel):
-        prediction: int
-        probabilities: list[float]
-
-    app = FastAPI()
-
-    async def predict(request):
-        said = session.run(["probabilities"], {"X": np.array([request.features], np.float32)})[0][0].tolist()
-        return Answer(prediction=said.index(max(said)), probabilities=said)
-
-    predict.__annotations__ = {"request": Request, "return": Answer}  # local classes, so not by name
-    app.post("/predict")(predict)
-    uvicorn.run(app, host="127.0.0.1", port=port, loop="uvloop", http="httptools", access_log=False, log_level="warning")
-
-
-def run_client(url: str, path: str, body: str, connections: int, seconds: float) -> dict[str, Any]:
+def measure(url: str, body: str, connections: int, seconds: float) -> dict[str, Any]:
     """Load from a process of its own."""
     address = urlsplit(url)
-    arguments = json.dumps([address.hostname, address.port, path, body, connections, seconds])
-    done = subprocess.run([sys.executable, str(HERE), "--client", arguments], capture_output=True, check=True)
-    return json.loads(done.stdout)
+    arguments = json.dumps([address.hostname, address.port, "/predict", body, connections, seconds])
+    done = subprocess.run([sys.executable, str(PARTS / "client.py"), arguments], stdout=subprocess.PIPE, check=True)
+    measured: dict[str, Any] = json.loads(done.stdout)
+    return measured
 
 
-def client(host: str, port: int, path: str, body: str, connections: int, seconds: float) -> dict[str, Any]:
-    """Closed loop over plain sockets: each connection sends again as soon as its answer is whole."""
-    head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    message = (head + body).encode()
-    sockets = {}
-    poll = select.epoll()
-    for _ in range(connections):
-        one = socket.create_connection((host, port))
-        one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sockets[one.fileno()] = one
-        poll.register(one.fileno(), select.EPOLLIN)
-    latencies: list[float] = []
-    wrong = 0
-    clock = time.perf_counter
-    sent = {}
-    began = clock()
-    for number, one in sockets.items():
-        sent[number] = clock()
-        one.sendall(message)
-    end = began + seconds
-    now = began
-    while now < end:
-        for number, _ in poll.poll(1.0):
-            one = sockets[number]
-            answer = one.recv(65536)
-            while not _whole(answer):
-                answer += one.recv(65536)
-            now = clock()
-            latencies.append(now - sent[number])
-            if not answer.startswith(b"HTTP/1.1 200"):
-                wrong += 1
-            sent[number] = now
-            one.send(message)
-    latencies.sort()
-    return {
-        "connections": connections,
-        "requests_per_second": (len(latencies) - wrong) / (now - began),
-        "p50_ms": latencies[len(latencies) // 2] * 1e3,
-        "p99_ms": latencies[len(latencies) * 99 // 100] * 1e3,
-        "wrong": wrong,
-    }
-
-
-def _whole(answer: bytes) -> bool:
-    if not answer:
-        raise ConnectionError("the server closed the connection")
-    end = answer.find(b"\r\n\r\n")
-    at = answer.lower().find(b"content-length: ", 0, end)
-    return end > 0 and len(answer) - end - 4 >= int(answer[at + 16 : answer.index(b"\r", at)])
+def _processor(pid: int) -> int:
+    """Clock ticks of processor time that a process has had."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
 
 
 def _wait_for(port: int) -> None:
@@ -229,22 +217,23 @@ def _wait_for(port: int) -> None:
     while time.monotonic() < until:
         try:
             socket.create_connection(("127.0.0.1", port)).close()
-            return
         except OSError:
             time.sleep(0.05)
+        else:
+            return
     raise TimeoutError("the peer did not start")
 
 
 def _rate(row: dict[str, Any]) -> float:
-    return row["requests_per_second"]
+    return float(row["requests_per_second"])
 
 
 def _print(rows: list[dict[str, Any]], ratios: dict[str, float]) -> None:
-    print(f"{'stack':16} {'connections':>11} {'req/s':>9} {'p50 ms':>8} {'p99 ms':>8} {'wrong':>6}")
+    print(f"{'stack':14} {'connections':>11} {'req/s':>9} {'p50 ms':>8} {'p99 ms':>8} {'cpu µs':>8} {'wrong':>6}")
     for row in rows:
         print(
-            f"{row['stack']:16} {row['connections']:11} {row['requests_per_second']:9,.0f} {row['p50_ms']:8.2f} "
-            f"{row['p99_ms']:8.2f} {row['wrong']:6}"
+            f"{row['stack']:14} {row['connections']:11} {_rate(row):9,.0f} {row['p50_ms']:8.2f} {row['p99_ms']:8.2f} "
+            f"{row['cpu_us']:8.1f} {row['wrong']:6}"
         )
     for name, ratio in ratios.items():
         print(f"shipworthy / {name}: {ratio:.1f}")
@@ -252,11 +241,8 @@ def _print(rows: list[dict[str, Any]], ratios: dict[str, float]) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a few seconds, one round")
+    parser.add_argument("--quick", action="store_true", help="one round of two seconds each")
     parser.add_argument("--json", type=Path, help="write rows and ratios to this file")
-    parser.add_argument("--client", help=argparse.SUPPRESS)
-    parser.add_argument("--peer", help=argparse.SUPPRESS)
-    parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
