@@ -55,12 +55,13 @@ class LogWriter:
         *,
         durability: Literal["process", "disk"] = "process",
         segment_bytes: int = SEGMENT_BYTES,
+        first_segment: int = 0,
     ) -> None:
         if ids.SOURCE.fullmatch(source) is None:
             raise WrongUse(f"source {source!r}: expected small letters, digits and single dashes between them")
         self.source = source
         self.folder = logs / source
-        self.segment = -1
+        self.segment = first_segment - 1
         self.offset = 0  # where the next record will stand
         self.prefix = ""  # ids.prefix of the open segment
         self.durability = durability  # may change between appends

@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from numpy.typing import NDArray
 
@@ -26,6 +26,7 @@ from shipworthy.models.records import NULL_TIMESTAMP
 from shipworthy.predictions.format import LoggedFeature
 from shipworthy.predictions.frames import Frame
 from shipworthy.recording.times import Times
+from shipworthy.store.appending import append_once
 
 INSTANT = pa.timestamp("us", tz="UTC")
 _TYPES: dict[FeatureType, pa.DataType] = {
@@ -54,41 +55,16 @@ class PredictionTable:
         """Append batch `number` of a source; False where that batch, or a later one, is already there."""
         table = self._opened(rows.schema)
         table.update_incremental()
-        if (table.transaction_version(source) or 0) >= number:
-            return False
-        rows = _fitted(rows, table)
-        try:
-            write_deltalake(
-                table,
-                rows,
-                mode="append",
-                schema_mode="merge",
-                commit_properties=CommitProperties(app_transactions=[Transaction(source, number)]),
-            )
-        except CommitFailedError:
-            table.update_incremental()
-            if (table.transaction_version(source) or 0) >= number:
-                return False  # another recorder of the same source was quicker: Delta lets one of them through
-            raise
-        return True
-
-    def recorded(self, source: str) -> int:
-        """Number of a source's newest batch in the table; 0 for none."""
-        try:
-            table = self._opened(None)
-        except TableNotFoundError:
-            return 0
-        table.update_incremental()
-        return table.transaction_version(source) or 0
+        return append_once(table, _fitted(rows, table), source, number)
 
     def compact(self) -> bool:
-        """Join small files, and delete what was joined a day ago or before; False where another process did it."""
-        table = self._opened(None)
-        table.update_incremental()
+        """Join small files, delete those joined a day ago or before; False where others did, or nothing is there."""
         try:
+            table = self._opened(None)
+            table.update_incremental()
             table.optimize.compact(target_size=_COMPACT_BYTES)
             table.vacuum(retention_hours=_KEPT_HOURS, dry_run=False, enforce_retention_duration=False)
-        except CommitFailedError:
+        except (CommitFailedError, TableNotFoundError):
             return False
         return True
 

@@ -1,0 +1,1 @@
+"""Scoring: whole tables with the live release, streamed, held to the contract, logged and watched."""
