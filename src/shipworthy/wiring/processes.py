@@ -94,7 +94,9 @@ class Stop:
                 pass
         self._event.set()
 
-    def __bool__(self) -> bool:
+    @property
+    def asked(self) -> bool:
+        """Whether there is a wish to stop. No truth value: `stop or Stop()` would give up one that nobody asked yet."""
         return self._event.is_set()
 
     def wait(self, seconds: float) -> bool:
@@ -104,6 +106,6 @@ class Stop:
 
 def loop(step: Callable[[], bool], stop: Stop, pause: float) -> None:
     """Repeat a step until asked to stop; where it had nothing to do (False), pause for that many seconds."""
-    while not stop:
+    while not stop.asked:
         if not step():
             stop.wait(pause)

@@ -22,7 +22,7 @@ def run_record(folder: Path, *, once: bool, stop: Stop | None = None) -> None:
     """Record what is there, and, unless `once`, what comes."""
     recorder = recorder_of(open_project(folder))
     if not once:
-        loop(recorder.step, stop or Stop(), PAUSE)
+        loop(recorder.step, Stop() if stop is None else stop, PAUSE)
     recorder.flush()
     recorder.close()
 

@@ -43,12 +43,12 @@ def ask_refresh(folder: Path) -> str:
 def run_refresh(folder: Path, *, once: bool, stop: Stop | None = None) -> None:
     """Carry through what is due, and, unless `once`, what becomes due. InUse where another refresher works."""
     project = open_project(folder)
-    ending = stop or Stop()
+    ending = Stop() if stop is None else stop
     with _Lease(project) as lease:
         refresher = Refresher(database_url(project.layout), RefreshSteps(project))
         refresher.start()
         try:
-            while not ending and not lease.lost:
+            while not ending.asked and not lease.lost:
                 trigger = next_trigger(project)
                 if trigger is not None:
                     _carry_through(project, refresher, trigger)

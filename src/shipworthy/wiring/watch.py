@@ -44,7 +44,7 @@ def run_watch(folder: Path, *, once: bool, stop: Stop | None = None) -> None:
 
         step()
         if not once:
-            loop(step, stop or Stop(), PAUSE)
+            loop(step, Stop() if stop is None else stop, PAUSE)
 
 
 def facts_of(project: Project) -> Facts:
