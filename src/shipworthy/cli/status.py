@@ -78,7 +78,7 @@ def _grow(tree: Any, value: Any) -> None:
 
     pairs = value.items() if isinstance(value, dict) else enumerate(value, start=1)
     for key, item in pairs:
-        if isinstance(item, dict | list) and item:
+        if isinstance(item, dict | list | tuple) and item:
             _grow(tree.add(f"[bold]{escape(str(key))}[/]"), item)
         else:
             tree.add(f"{escape(str(key))}: {escape(_shown(item))}")
@@ -87,4 +87,4 @@ def _grow(tree: Any, value: Any) -> None:
 def _shown(item: Any) -> str:
     if isinstance(item, int) and not isinstance(item, bool) and item > clock.from_iso("1990-01-01"):
         return clock.to_iso(item - item % clock.SECOND)
-    return "–" if item in (None, [], {}, "") else str(item)
+    return "–" if item in (None, [], (), {}, "") else str(item)

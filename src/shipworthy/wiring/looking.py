@@ -89,7 +89,9 @@ def predict_rows(project: Project, path: Path) -> dict[str, Any]:
     said: dict[str, Any] = msgspec.json.decode(answer.content)
     if answer.status_code != httpx.codes.OK:
         raise Refused(f"{path}: {msgspec.json.encode(said).decode()}")
-    return {**said, "release": live}
+    # An id is a promise that `lineage` knows the prediction, and nothing was logged.
+    unlogged = [{key: value for key, value in one.items() if key != "id"} for one in said["predictions"]]
+    return {**said, "release": live, "predictions": unlogged}
 
 
 def read_record(project: Project, name: str) -> dict[str, Any]:
