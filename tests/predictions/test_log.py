@@ -259,3 +259,38 @@ def call(arrived=1, rows=1, refused=None):
         "flags": [],
         "refused": refused or {},
     }
+
+
+def test_durability_disk_has_each_record_on_the_disk_before_it_is_answered(tmp_path, monkeypatch):
+    synced = []
+    sync = os.fdatasync
+    monkeypatch.setattr(os, "fdatasync", lambda file: (sync(file), synced.append(os.fstat(file).st_size)))
+    writer = LogWriter(tmp_path, "w0-1", durability="disk")
+    writer.open("flights", 3, FEATURES, ("no", "yes"))
+    sizes = []
+    for _ in range(3):
+        writer.append(**call())
+        sizes.append(writer.offset)
+    assert synced[1:] == sizes  # the first was the header
+    writer.durability = "process"
+    writer.append(**call())
+    assert len(synced) == 4
+    writer.close()
+
+
+def test_what_may_have_been_read_is_not_written_over(tmp_path, monkeypatch):
+    """The record is in the file, the sync fails: its place, and so its ids, are not used again."""
+    writer = LogWriter(tmp_path, "w0-1", durability="disk")
+    writer.open("flights", 3, FEATURES, ("no", "yes"))
+
+    def failing(_file):
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fdatasync", failing)
+        with pytest.raises(OSError, match="Input/output"):
+            writer.append(**call(arrived=1))
+    writer.append(**call(arrived=2))
+    assert writer.segment == 1
+    writer.close()
+    assert [record.arrived for record in everything(writer.folder)] == [1, 2]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -73,12 +72,13 @@ class Answering:
         arrived = clock.now()
         replies: list[Reply | None] = [None] * len(exchanges)
         asked: list[_Asked] = []
-        refused: Counter[int] = Counter()
+        refused: dict[int, int] = {}
         for index, exchange in enumerate(exchanges):
             try:
                 self._read(index, exchange, asked, replies)
             except Problem as problem:
-                refused.update(problem.refused)
+                for feature in problem.refused:
+                    refused[feature] = refused.get(feature, 0) + 1
                 replies[index] = reply_to(problem, plain=exchange.target.startswith(b"/v2"))
         if asked or refused:
             self._predict(asked, arrived, refused, replies)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -88,10 +87,9 @@ class Predicting:
         values: NDArray[np.float64],
         refused: Mapping[int, int],
     ) -> int:
-        flags = list(_flags(calls))
-        features = self.live.description.features
-        for index, rows in Counter(feature for _, feature in flags).items():
-            self._metrics.violation(features[index].name, "passed", rows)
+        flags = _flags(calls)
+        for _, feature in flags:
+            self._metrics.violation(self.live.description.features[feature].name, "passed", 1)
         self._metrics.add("shipworthy_rows_total", len(values))
         self._metrics.observe("shipworthy_batch_rows", len(values))
         return self._append(arrived, len(values), columns, values, _caller_ids(calls), flags, refused)
@@ -126,20 +124,25 @@ class Predicting:
 
 def _caller_ids(calls: Sequence[Call]) -> list[str | None] | None:
     """One a row; a request's own id is its row's id where it has one row."""
-    if all(call.id is None and call.ids is None for call in calls):
-        return None
     ids: list[str | None] = []
+    named = False
     for call in calls:
         if call.ids is not None:
             ids += call.ids
+            named = True
+        elif len(call.rows) == 1:
+            ids.append(call.id)
+            named = named or call.id is not None
         else:
-            ids += [call.id] if len(call.rows) == 1 else [None] * len(call.rows)
-    return ids
+            ids += [None] * len(call.rows)
+    return ids if named else None
 
 
-def _flags(calls: Sequence[Call]) -> Iterator[tuple[int, int]]:
+def _flags(calls: Sequence[Call]) -> list[tuple[int, int]]:
+    flags: list[tuple[int, int]] = []
     begin = 0
     for call in calls:
-        for row, feature in call.flags:
-            yield begin + row, feature
+        if call.flags:
+            flags += [(begin + row, feature) for row, feature in call.flags]
         begin += len(call.rows)
+    return flags

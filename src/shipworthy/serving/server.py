@@ -72,10 +72,11 @@ class Server:
         """A request was read: it is answered at the end of this turn of the loop."""
         if not self._waiting:
             self._began = time.perf_counter()
-            self._loop.call_soon(self._tick)
+            self._loop.call_soon(self.tick)
         self._waiting.append(exchange)
 
-    def _tick(self) -> None:
+    def tick(self) -> None:
+        """Answer what was read in this turn of the loop."""
         waiting, self._waiting = self._waiting, []
         self.heads.now(time.time_ns())
         self._answering.answer(waiting, self._began)
