@@ -6,7 +6,10 @@ import pytest
 
 from shipworthy import clock
 from shipworthy.contract.records import Feature, Monitoring
+from shipworthy.counts import bins
 from shipworthy.counts import reference as references
+from shipworthy.monitoring.evidence import follow
+from shipworthy.monitoring.promise import chance_a_window
 from shipworthy.monitoring.self_consistency import settle
 
 DAY = clock.DAY
@@ -17,11 +20,13 @@ def settled(make, days=60, rows=400, monitoring=Monitoring()):  # noqa: B008 - f
     rng = np.random.default_rng(0)
     values = np.concatenate([make(rng, day, rows) for day in range(days)])
     times = np.repeat(np.arange(days) * DAY, rows)
-    answers = rng.random((100, 1))
-    found = references.build(
-        (Feature(name="wind", type="float"),), [values], times, answers, None, window=monitoring.window
-    )
-    return settle(found, monitoring)
+    return settle(built(values, times, monitoring.window), monitoring)
+
+
+def built(values, times, window=DAY):
+    """A reference that is not settled yet."""
+    answers = np.random.default_rng(0).random((100, 1))
+    return references.build((Feature(name="wind", type="float"),), [values], times, answers, None, window=window)
 
 
 def test_independent_rows_count_one_by_one():
@@ -36,11 +41,43 @@ def test_weather_shared_by_all_rows_of_a_day_counts_once_a_day():
     assert "against itself" in regime.words
 
 
-def test_slow_seasons_raise_the_drift_that_is_allowed_and_say_by_how_much():
-    regime = settled(lambda rng, day, rows: day / 10 + rng.normal(size=rows) / 10, days=120).regimes[0]
+def test_spells_that_outlast_the_promise_raise_the_drift_that_is_allowed_and_say_by_how_much():
+    """Every stretch holds one spell of each kind, so that only following them in order shows how long they last."""
+    regime = settled(lambda rng, day, rows: day // 40 % 2 + rng.normal(size=rows), days=480, rows=100).regimes[0]
     assert regime.bets == "window"
-    assert regime.drift > 0.2
-    assert f"{regime.drift:.0%}" in regime.words
+    assert 0.05 < regime.drift < 0.4
+    assert f"beyond {regime.drift:.0%}: wind moves by that much" in regime.words
+
+
+def test_a_reference_of_few_spells_counts_for_few_rows():
+    def weather(rng, day, rows):
+        return np.sin(day // 10) + 0.3 * rng.normal(size=rows)
+
+    regime = settled(weather).regimes[0]
+    assert 24_000 / regime.runs_clustering < 60
+    assert regime.words.endswith("independent ones")
+    assert settled(lambda rng, day, rows: rng.normal(size=rows)).regimes[0].runs_clustering == 1
+
+
+def test_weather_without_drift_raises_no_more_alarms_than_promised():
+    """Rows of a day share most of their value and days resemble the day before: neither are an independent sample."""
+    days, reference_days, rows, alarms, streams = 150, 60, 200, 0, 40
+    limit = np.log(1 / chance_a_window(Monitoring()))
+    for seed in range(streams):
+        rng = np.random.default_rng(seed)
+        level = np.zeros(reference_days + days)
+        for day in range(1, len(level)):
+            level[day] = 0.7 * level[day - 1] + rng.normal()
+        values = level[:, None] + 0.5 * rng.normal(size=(len(level), rows))
+        times = np.repeat(np.arange(reference_days) * DAY, rows)
+        found = built(values[:reference_days].ravel(), times)
+        payoff = settle(found, Monitoring()).payoffs[0]
+        counts = [
+            np.bincount(bins.assign(payoff.bins, day), minlength=payoff.bins.size) for day in values[reference_days:]
+        ]
+        readings = follow(payoff.counts, payoff.bins.ordered, settle(found, Monitoring()).regimes[0], counts)
+        alarms += any(reading.log_sum >= limit for reading in readings)
+    assert alarms <= streams * days / 365 / 2  # half of what is promised; without the clusters it is twice as much
 
 
 def test_a_short_reference_says_that_it_could_not_be_checked():

@@ -58,6 +58,8 @@ class Regime(msgspec.Struct, frozen=True):
     bets: Literal["row", "window"]  # rows count one by one, or a window counts once by its mean
     drift: float  # total variation that is still no drift; the contract's, or more
     words: str
+    cells_clustering: float = 1.0  # rows of the reference that tell as much of a bin's share as one independent row
+    runs_clustering: float = 1.0  # the same for runs of bins in value order
 
 
 class Reference(msgspec.Struct, frozen=True):

@@ -23,7 +23,7 @@ from shipworthy.monitoring.witnesses.likelihood import Likelihood
 from shipworthy.monitoring.witnesses.wager import Floats, Witness
 
 _CAP = 30.0  # log of the largest sum kept: a drift that is over can be seen to be over
-_FEWEST_ORDERED = 3  # bins in value order below which intervals say no more than cells
+FEWEST_ORDERED = 3  # bins in value order below which intervals say no more than cells
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -114,16 +114,17 @@ def _witnesses(shares: Floats, rows: int, ordered: int, regime: Regime) -> list[
     on half-lines.
     """
     bins, drift, bets = len(shares), regime.drift, regime.bets
-    any_set = drift + radius.of_any_set(bins, rows)
+    for_cells, for_runs = rows / regime.cells_clustering, rows / regime.runs_clustering
+    any_set = drift + radius.of_any_set(bins, min(for_cells, for_runs))
     found: list[Witness] = [
         Learned(shares, any_set, bets),
         Likelihood(shares, any_set, bets),
-        Fixed(cells(bins), shares, drift + radius.of_cells(bins, rows), bets),
+        Fixed(cells(bins), shares, drift + radius.of_cells(bins, for_cells), bets),
     ]
-    if ordered >= _FEWEST_ORDERED and bets == "row":
-        found.append(Fixed(intervals(ordered, bins), shares, drift + radius.of_intervals(rows), bets))
-    elif ordered >= _FEWEST_ORDERED:
-        found.append(Fixed(half_lines(ordered, bins), shares, drift + radius.of_half_lines(rows), bets))
+    if ordered >= FEWEST_ORDERED and bets == "row":
+        found.append(Fixed(intervals(ordered, bins), shares, drift + radius.of_intervals(for_runs), bets))
+    elif ordered >= FEWEST_ORDERED:
+        found.append(Fixed(half_lines(ordered, bins), shares, drift + radius.of_half_lines(for_runs), bets))
     return found
 
 
