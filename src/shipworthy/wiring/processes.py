@@ -44,15 +44,20 @@ class Child:
         process = self._process
         return process.pid if process is not None and process.poll() is None else None
 
+    def ask(self) -> None:
+        """Ask it to stop, and start it no more."""
+        self._stopping.set()
+        process = self._process
+        if process is not None and process.stdin is not None:
+            with contextlib.suppress(OSError):
+                process.stdin.close()
+
     def stop(self, patience: float = 20.0) -> None:
         """Ask it to stop; after `patience` seconds, end it."""
-        self._stopping.set()
+        self.ask()
         process = self._process
         if process is None:
             return
-        if process.stdin is not None:
-            with contextlib.suppress(OSError):
-                process.stdin.close()
         try:
             process.wait(patience)
         except subprocess.TimeoutExpired:
@@ -66,6 +71,8 @@ class Child:
             began = time.monotonic()
             with self._log.open("ab") as log:
                 self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=log, stderr=log)
+            if self._stopping.is_set():  # since the last look
+                self.ask()
             code = self._process.wait()
             if self._stopping.is_set():
                 return

@@ -7,10 +7,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from shipworthy import clock
 from shipworthy.counts import reference as counting
 from shipworthy.counts.reference import Reference
-from shipworthy.errors import NotFound
-from shipworthy.recording.recorder import Recorder
+from shipworthy.errors import InUse, NotFound, Refused
+from shipworthy.recording.recorder import LEASE, Recorder
 from shipworthy.registry.releases import Releases
 from shipworthy.wiring.processes import Stop, loop
 from shipworthy.wiring.project import Project, open_project
@@ -19,12 +20,25 @@ PAUSE = 0.1  # seconds between looks at the logs
 
 
 def run_record(folder: Path, *, once: bool, stop: Stop | None = None) -> None:
-    """Record what is there, and, unless `once`, what comes."""
+    """Record what is there, and, unless `once`, what comes. InUse or Refused where `once` leaves something behind."""
     recorder = recorder_of(open_project(folder))
     if not once:
         loop(recorder.step, Stop() if stop is None else stop, PAUSE)
     recorder.flush()
     recorder.close()
+    if once:
+        _tell_what_is_left(recorder)
+
+
+def _tell_what_is_left(recorder: Recorder) -> None:
+    if recorder.faults:
+        raise Refused("\n".join(f"{source} is not recorded: {why}" for source, why in recorder.faults.items()))
+    left = recorder.lag()
+    if left.bytes:
+        raise InUse(
+            f"{left.bytes:,} bytes of the log are not recorded: another recorder is at them, or was killed less than "
+            f"{LEASE // clock.SECOND} s ago and still counts as being at them"
+        )
 
 
 def recorder_of(project: Project) -> Recorder:

@@ -27,6 +27,7 @@ from shipworthy.wiring.running import Running, remove_running, write_running
 from shipworthy.wiring.workers import worker_command
 
 LOOK = 0.1  # seconds between looks at who is live
+RECORD = "record"  # the role that ends last
 AGAIN = 50  # looks until a release that could not be served is tried again
 
 _logger = logging.getLogger(__name__)
@@ -128,5 +129,9 @@ def _children(project: Project, rollout: Rollout, page_port: int | None, roles: 
         yield
     finally:
         remove_running(state)
-        for child in reversed(children):
+        for child in children:
+            if child.role != RECORD:
+                child.ask()
+        rollout.supervisor.stop()  # before the recorder ends, so that its last round finds all that was answered
+        for child in children:
             child.stop()
