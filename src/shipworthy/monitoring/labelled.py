@@ -52,14 +52,13 @@ class Labelled:
         return self._measure(groups)
 
     def _measure(self, groups: set[Group]) -> list[Quality]:
-        if not groups:
-            return []
+        tables = self._predicted.of_groups(groups) if groups else {}
+        labels = self._labels.of_each([(rows["prediction_id"], rows["id"]) for rows in tables.values()])
         found: list[Quality] = []
-        for (release, window), rows in self._predicted.of_groups(groups).items():
+        for ((release, window), rows), (known, targets) in zip(tables.items(), labels, strict=True):
             classes, length = self._classes_of(release), self._window_of(release)
             if classes is None or length is None:
                 continue
-            known, targets = self._labels.of(rows["prediction_id"], rows["id"])
             value, error = measured(self._metric, targets[known], values_of(rows)[known], classes)
             found.append(
                 Quality(

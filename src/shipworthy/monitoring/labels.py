@@ -53,6 +53,10 @@ def open_source(labels: Labels, project: Path) -> LabelSource:
     raise WrongUse(f"labels.source = {labels.kind}:{labels.location}: expected delta: or file: to join labels from")
 
 
+# (n,) whether there is a label, (n,) the labels or None.
+Found = tuple[NDArray[np.bool_], NDArray[np.generic]]
+
+
 class KnownLabels:
     """All labels that are known, one a key."""
 
@@ -92,14 +96,24 @@ class KnownLabels:
         first: Any = self._rows["known"][0]
         return int(first.value)
 
-    def of(self, *keys: pa.ChunkedArray[Any]) -> tuple[NDArray[np.bool_], NDArray[np.generic]]:
-        """Labels of n rows by any of their keys, (n,) each: (n,) whether there is one, (n,) the labels or None."""
+    def of(self, *keys: pa.ChunkedArray[Any]) -> Found:
+        """Labels of n rows by any of their keys, (n,) each."""
         nothing = len(self._keys)
         found = np.full(len(keys[0]), nothing)
         for column in keys:
             known: Any = pc.index_in(column, value_set=self._keys, skip_nulls=True).fill_null(nothing)
             found = np.minimum(found, known.to_numpy())
         return found < nothing, self._targets[found]
+
+    def of_each(self, tables: Sequence[tuple[pa.ChunkedArray[Any], ...]]) -> list[Found]:
+        """`of` for several tables, in one look-up: hashing all labels costs more than looking a table up."""
+        if not tables:
+            return []
+        chunks = [[chunk for column in columns for chunk in column.chunks] for columns in zip(*tables, strict=True)]
+        together = (pa.chunked_array(column, type=pa.string()) for column in chunks)
+        known, targets = self.of(*together)
+        ends = np.cumsum([len(columns[0]) for columns in tables])[:-1]
+        return list(zip(np.split(known, ends), np.split(targets, ends), strict=True))
 
 
 class _Delta:
