@@ -22,7 +22,7 @@ setup: $(VENV)/.dev ## Make .venv: the package and everything that works on it, 
 demo: $(VENV)/.core $(VENV)/.flights ## Take a model from nothing to live, watched and retrained (KEEP=1 keeps what it made)
 	@$(BIN)/shipworthy demo $(if $(KEEP),--keep)
 
-test: components lint ## Check the style, the types, the layers, and run every test (ARGS="-k words" for some)
+test: components lint $(VENV)/.flights ## Check the style, the types, the layers, and run every test (ARGS="-k words" for some)
 	@$(BIN)/pytest $(ARGS)
 
 lint: $(VENV)/.dev ## Check style (ruff), types (mypy --strict) and layers (import-linter), changing nothing

@@ -6,7 +6,6 @@ from the record of 2013: flights ask for a prediction an hour before they leave,
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import uvloop
 
 import shipworthy
 from shipworthy.demo import flights
@@ -109,7 +109,7 @@ def _replay(world: World, table: pa.Table, url: str, watched: Production, report
         share = progress.sent / max(1, progress.total)
         report("replay April to December through the server", share)
 
-    return asyncio.run(world.replay(url, pace=watched.pace, ahead=watched.ahead, on_progress=told))
+    return uvloop.run(world.replay(url, pace=watched.pace, ahead=watched.ahead, on_progress=told))
 
 
 def _within(command: str, report: Report) -> Report:

@@ -8,6 +8,7 @@ from shipworthy.environments import builder
 from shipworthy.errors import Unbuildable
 from shipworthy.models import packaging
 from shipworthy.models.converting import Facts, requirements
+from shipworthy.models.inside.convention import CONVERTED, EXACT
 from shipworthy.training.trainer import Trained
 
 
@@ -24,13 +25,20 @@ def package(trained: Trained) -> None:
         family=outcome.family,
         table=outcome.table,
     )
-    python, reason = _converters(trained.lock)
-    packaging.package(trained.bundle, facts, tolerance=contract.gate.tolerance, python=python, reason=reason)
+    how, python, reason = _converters(trained.lock)
+    tolerance = contract.gate.tolerance
+    packaging.package(trained.bundle, facts, tolerance=tolerance, python=python, reason=reason, how=how)
 
 
-def _converters(lock: Path) -> tuple[Path | None, str]:
-    """The Python to convert with, or why there is none: the model is then served by the library's own call."""
-    try:
-        return builder.interpreter(builder.build_with(lock, requirements())), ""
-    except Unbuildable as error:
-        return None, str(error)
+def _converters(lock: Path) -> tuple[tuple[str, ...], Path | None, str]:
+    """The ways to convert, the Python to do it with, or why there is none: then the library's own call serves.
+
+    Graphs of our own need less beside the lock than the converters do, and so go together with more locks.
+    """
+    reason = ""
+    for how in ((EXACT, CONVERTED), (EXACT,)):
+        try:
+            return how, builder.interpreter(builder.build_with(lock, requirements(how))), ""
+        except Unbuildable as error:
+            reason = reason or str(error)
+    return (EXACT, CONVERTED), None, reason
