@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import msgspec
@@ -18,4 +19,5 @@ with opened(Path(sys.argv[1])) as project:
     sys.stdout.flush()
     while recorder.lag().bytes:  # a lease of the one killed before may have to run out first
         recorder.flush()
+        time.sleep(0.05)
     recorder.close()

@@ -37,9 +37,9 @@ def test_every_row_is_recorded_and_counted_once_under_sigkill_at_random_points(p
     for log in logs:
         log.close()
     kills = 0
-    while reader.segments(project.layout.logs(MODEL)) and kills < 6:
+    while reader.segments(project.layout.logs(MODEL)) and kills < 4:
         process = _started(project)
-        time.sleep(chance.uniform(0.0, 1.0) ** 2)
+        time.sleep(chance.uniform(0.0, 0.5))
         process.kill()
         process.communicate()
         kills += 1

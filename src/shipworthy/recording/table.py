@@ -10,7 +10,6 @@ start of the window that it lies in. `flags` names the features whose violation 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from shipworthy.contract.records import FeatureType
 from shipworthy.counts.outputs import watched
 from shipworthy.models.records import NULL_TIMESTAMP
+from shipworthy.predictions.columns import lists, predictions
 from shipworthy.predictions.format import LoggedFeature
 from shipworthy.predictions.frames import Frame
 from shipworthy.recording.times import Times
@@ -79,7 +79,7 @@ class PredictionTable:
 
 def rows_of(frame: Frame, times: Times, window: int) -> pa.Table:
     """A frame's rows as the table holds them; `window` in ns."""
-    classes, outputs = frame.header.classes, dict(watched(frame.values))
+    outputs = dict(watched(frame.values))
     confidence = outputs.get("confidence")
     return pa.table(
         {
@@ -92,8 +92,8 @@ def rows_of(frame: Frame, times: Times, window: int) -> pa.Table:
             "event_time": _instants(times.said),
             "window": _instants(times.said - times.said % window),
             "features": _features(frame),
-            "values": _lists(frame.values),
-            "prediction": _predictions(frame.values, classes),
+            "values": lists(frame.values),
+            "prediction": predictions(frame.values, frame.header.classes),
             "score": pa.array(outputs["score" if "score" in outputs else "prediction"]),
             "confidence": pa.array(confidence) if confidence is not None else pa.nulls(frame.rows, pa.float64()),
             "flags": _flags(frame, times),
@@ -133,20 +133,6 @@ def _feature(feature: LoggedFeature, column: NDArray[np.generic]) -> pa.Array[An
         return pa.array(column.astype(np.int64) // 1000, mask=null).cast(INSTANT)
     array: pa.Array[Any] = pa.array(column, from_pandas=True)
     return array.cast(_TYPES[feature.type])
-
-
-def _predictions(values: NDArray[np.float64], classes: Sequence[str | int | float | bool]) -> pa.Array[Any]:
-    if not classes:
-        return pa.array(values[:, 0])
-    names = pa.array([str(name) for name in classes], pa.string())
-    likeliest: pa.Array[Any] = names.take(pa.array(values.argmax(axis=1)))
-    return likeliest
-
-
-def _lists(values: NDArray[np.float64]) -> pa.Array[Any]:
-    rows, width = values.shape
-    offsets = np.arange(rows + 1, dtype=np.int32) * width
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values.ravel()))
 
 
 def _flags(frame: Frame, times: Times) -> pa.Array[Any]:

@@ -26,6 +26,7 @@ from shipworthy.errors import WrongUse
 from shipworthy.models.answers import score
 from shipworthy.models.columns import from_arrow
 from shipworthy.models.records import BundleDescription, Columns
+from shipworthy.predictions.columns import lists, predictions
 from shipworthy.predictions.log import LogWriter
 from shipworthy.scoring.checked import Checked, checked
 from shipworthy.scoring.output import Output
@@ -138,24 +139,13 @@ def _log(
 
 def _with_scores(scorer: Scorer, table: pa.Table, values: NDArray[np.float64], ids: pa.ChunkedArray[Any]) -> pa.Table:
     """The input's columns and what the model said."""
-    description, count = scorer.description, len(values)
-    table = table.append_column("prediction", _predictions(values, description))
+    description = scorer.description
+    table = table.append_column("prediction", predictions(values, description.classes))
     table = table.append_column("score", pa.array(score(values, description)))
     if description.classes:
-        offsets = np.arange(count + 1, dtype=np.int32) * values.shape[1]
-        lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(values.ravel()))
-        table = table.append_column("probabilities", lists)
-    release: Any = pa.repeat(pa.scalar(scorer.release, pa.int32()), count)
+        table = table.append_column("probabilities", lists(values))
+    release: Any = pa.repeat(pa.scalar(scorer.release, pa.int32()), len(values))
     return table.append_column("prediction_id", ids).append_column("release", release)
-
-
-def _predictions(values: NDArray[np.float64], description: BundleDescription) -> pa.Array[Any]:
-    """Classes as text, or a regression's numbers."""
-    if not description.classes:
-        return pa.array(values[:, 0])
-    names: Any = pa.array([str(name) for name in description.classes], pa.string())
-    likeliest: pa.Array[Any] = names.take(pa.array(values.argmax(axis=1)))
-    return likeliest
 
 
 def _caller_ids(contract: Contract, table: pa.Table) -> list[str | None] | None:
