@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -15,6 +16,7 @@ from shipworthy.contract.records import Contract
 from shipworthy.errors import Undecided
 from shipworthy.models.bundle import Bundle
 from shipworthy.models.columns import from_arrow
+from shipworthy.models.records import Columns
 from shipworthy.models.runtimes import load
 from shipworthy.rehearsal.payloads import from_columns
 from shipworthy.serving.launch import rehearse_server
@@ -22,19 +24,34 @@ from shipworthy.serving.launch import rehearse_server
 ROWS = 500  # a request
 
 
+Answer = Callable[[Columns], NDArray[np.float64]]  # (n, k) answers to n rows
+
+
+@contextmanager
+def answering(bundle: Bundle, contract: Contract, work: Path, command: Sequence[str]) -> Iterator[Answer]:
+    """A bundle ready to be asked. Undecided, from the answer, where the model's server refuses rows."""
+    if bundle.description.batch != "python":
+        runtime = load(bundle, bundle.description.batch)
+        yield lambda columns: runtime.predict(columns).values
+        return
+    with rehearse_server(bundle.folder, contract, work, command=command) as url:
+        yield lambda columns: _in_parts(url, bundle, columns)
+
+
 def answers(
     bundle: Bundle, contract: Contract, table: pa.Table, work: Path, command: Sequence[str]
 ) -> NDArray[np.float64]:
-    """Answers (n, k) to a table of n rows. Undecided where the model's server refuses them."""
-    columns = from_arrow(table, bundle.description.features)
-    if bundle.description.batch != "python":
-        return load(bundle, bundle.description.batch).predict(columns).values
-    with rehearse_server(bundle.folder, contract, work, command=command) as url:
-        said = [_ask(url, bundle, [column[at : at + ROWS] for column in columns]) for at in range(0, len(table), ROWS)]
-    return np.vstack(said)
+    """Answers (n, k) to a table of n rows."""
+    with answering(bundle, contract, work, command) as answer:
+        return answer(from_arrow(table, bundle.description.features))
 
 
-def _ask(url: str, bundle: Bundle, columns: list[NDArray[np.generic]]) -> NDArray[np.float64]:
+def _in_parts(url: str, bundle: Bundle, columns: Columns) -> NDArray[np.float64]:
+    rows = len(columns[0])
+    return np.vstack([_ask(url, bundle, [column[at : at + ROWS] for column in columns]) for at in range(0, rows, ROWS)])
+
+
+def _ask(url: str, bundle: Bundle, columns: Columns) -> NDArray[np.float64]:
     features, classes = bundle.description.features, bundle.description.classes
     rows = len(columns[0])
     (body,) = from_columns(features, columns, 1, rows=rows)
