@@ -80,11 +80,19 @@ class Progress:
         if done is not None:
             self._bars.update(self._task, total=1.0, completed=min(done, 1.0))
 
-    def _end_step(self) -> None:
+    def pause(self, *, failed: bool = False) -> None:
+        """End the step under way and give the terminal back."""
+        if self._bars is not None:
+            self._end_step(failed=failed)
+            self._bars.stop()
+            self._bars = None
+
+    def _end_step(self, *, failed: bool = False) -> None:
         if self._task is None:
             return
+        mark = "[red]✗[/]" if failed else "[green]✓[/]"
         self._bars.remove_task(self._task)
-        self._bars.console.print(f"  [green]✓[/] {self._step} [dim]{time.monotonic() - self._began:.1f} s[/]")
+        self._bars.console.print(f"  {mark} {self._step} [dim]{time.monotonic() - self._began:.1f} s[/]")
         self._task = None
         self._step = ""
 
@@ -99,6 +107,11 @@ class Progress:
         from rich.progress import Progress as Bars  # noqa: PLC0415
 
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=24), TimeElapsedColumn())
-        with Bars(*columns, console=Console(stderr=True, highlight=False), transient=True) as self._bars:
+        self._bars = Bars(*columns, console=Console(stderr=True, highlight=False), transient=True)
+        self._bars.start()
+        try:
             yield self
-            self._end_step()
+        except BaseException:
+            self.pause(failed=True)
+            raise
+        self.pause()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -36,19 +37,30 @@ def demo(
     place = folder if folder is not None else Path(tempfile.mkdtemp(prefix="shipworthy-demo-"))
     if not json:
         say(f"[bold]A model's life, on the flights of 2013[/], in {place}")
-    with Progress(json).shown() as report:
-        shown = show(place.resolve(), Watching(report, _hold if keep else None))
-    if json:
-        say_json(shown)
-    else:
-        _say(shown)
+    progress = Progress(json)
+
+    def shown(demonstration: Demonstration, running: Running) -> None:
+        progress.pause()
+        if json:
+            say_json(demonstration)
+        else:
+            _say(demonstration)
+        if keep:
+            _hold(running)
+
+    with progress.shown() as report:
+        show(place.resolve(), Watching(report, shown))
 
 
 def _hold(running: Running) -> None:
-    say(f"[bold]`up` is running[/]: server {running.server}, page {running.page}. Ctrl-C stops it.")
     import signal  # noqa: PLC0415 - only where there is something to wait for
 
-    signal.sigwait({signal.SIGINT, signal.SIGTERM})
+    say(
+        "",
+        f"[bold]`up` goes on running[/]: the server at {running.server}, its page at {running.page}. Ctrl-C ends it.",
+    )
+    with contextlib.suppress(KeyboardInterrupt):
+        signal.pause()
 
 
 def _say(shown: Demonstration) -> None:

@@ -80,7 +80,13 @@ def _release(project: Project, release: Release) -> ReleaseShown:
     reasons = {verdict.check: verdict.reason for verdict in release.verdicts}
     rung = project.ledger.get(release.rebuild).decode(Rebuild).rung if release.rebuild else "not rebuilt"
     return ReleaseShown(
-        release.number, release.run, release.proven, rung, reasons.get("latency", ""), reasons.get("quality", "")
+        number=release.number,
+        run=release.run,
+        proven=release.proven,
+        rebuild=rung,
+        sla=reasons.get("latency", ""),
+        quality=reasons.get("quality", ""),
+        checks={verdict.check: verdict.outcome for verdict in release.verdicts},
     )
 
 

@@ -57,6 +57,7 @@ class ReleaseShown(msgspec.Struct, frozen=True):
     rebuild: str  # rung
     sla: str  # the latency check's words
     quality: str
+    checks: dict[str, str]  # name -> outcome
 
 
 class MonthShown(msgspec.Struct, frozen=True):

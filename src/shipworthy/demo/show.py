@@ -40,7 +40,7 @@ class Watching:
     """How the demonstration tells what it does, and waits at its end."""
 
     report: Report
-    keep: Callable[[Running], None] | None = None  # called with `up` still running; returns when that may end
+    shown: Callable[[Demonstration, Running], None]  # called while `up` still runs; that ends when it returns
 
 
 def show(folder: Path, watching: Watching) -> Demonstration:
@@ -66,8 +66,7 @@ def show(folder: Path, watching: Watching) -> Demonstration:
                 time.sleep(0.1)
             report("compare the first model with the current one", None)
             shown = gather(project, table, replayed, rehearsal, len(listener.received), time.monotonic() - began)
-            if watching.keep is not None:
-                watching.keep(running)
+            watching.shown(shown, running)
     return shown
 
 
