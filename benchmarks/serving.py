@@ -3,7 +3,9 @@
     python benchmarks/serving.py [--quick] [--json FILE]
 
 Ours serves a signed release: it validates each row against the contract and logs each prediction before it answers, and
-the recorder takes the log into Delta and windows meanwhile. Theirs (serving_parts/fastapi_onnx.py) logs nothing.
+the recorder takes the log into Delta and windows meanwhile. Theirs (serving_parts/fastapi_onnx.py) logs nothing, and is
+asked twice: `fastapi_onnx` with the same body, checked for names and ranges as ours is, and `fastapi_onnx_list` with a
+bare list of numbers.
 One row of 30 numbers a request, closed loop, the client a process of its own. `cpu_us` is the processor time that the
 server took a request: unlike the rate, it hardly depends on what else the machine does.
 """
@@ -27,6 +29,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 CONNECTIONS = (32, 1)
+STACKS = ("shipworthy", "fastapi_onnx", "fastapi_onnx_list")
 PARTS = Path(__file__).resolve().parent / "serving_parts"
 TICK = 1e6 / os.sysconf("SC_CLK_TCK")  # µs
 
@@ -51,30 +54,31 @@ def main() -> None:
     best = [
         max((row for row in rows if row["stack"] == stack and row["connections"] == connections), key=_rate)
         for connections in CONNECTIONS
-        for stack in ("shipworthy", "fastapi_onnx")
+        for stack in STACKS
     ]
-    ratios = {
-        "fastapi_onnx": _rate(best[0]) / _rate(best[1]),
-        "fastapi_onnx_cpu": best[1]["cpu_us"] / best[0]["cpu_us"],
-    }
+    ratios = {peer: _rate(best[0]) / _rate(best[place]) for place, peer in enumerate(STACKS) if place}
+    ratios |= {f"{peer}_cpu": best[place]["cpu_us"] / best[0]["cpu_us"] for place, peer in enumerate(STACKS) if place}
     _print(best, ratios)
     if options.json:
         options.json.write_text(json.dumps({"rows": rows, "ratios": ratios}, indent=1))
 
 
 def one_round(prepared: Prepared, seconds: float, turn: int) -> Iterator[dict[str, Any]]:
-    """Both servers, one after the other."""
-    for stack, serving, body in (
-        ("shipworthy", ours(prepared), prepared.named),
-        ("fastapi_onnx", theirs(prepared), prepared.listed),
-    ):
-        with serving as (url, pid):
-            for connections in CONNECTIONS:
-                measure(url, body, connections, 0.5)
-                before = _processor(pid)
-                measured = measure(url, body, connections, seconds)
-                spent = (_processor(pid) - before) * TICK / measured["requests"]
-                yield {"stack": stack, "round": turn, **measured, "cpu_us": spent}
+    """Each server in turn."""
+    with ours(prepared) as (url, pid):
+        yield from _loads("shipworthy", f"{url}/predict", prepared.named, pid, seconds, turn)
+    with theirs(prepared) as (url, pid):
+        yield from _loads("fastapi_onnx", f"{url}/predict", prepared.named, pid, seconds, turn)
+        yield from _loads("fastapi_onnx_list", f"{url}/list", prepared.listed, pid, seconds, turn)
+
+
+def _loads(stack: str, url: str, body: str, pid: int, seconds: float, turn: int) -> Iterator[dict[str, Any]]:
+    for connections in CONNECTIONS:
+        measure(url, body, connections, 0.5)
+        before = _processor(pid)
+        measured = measure(url, body, connections, seconds)
+        spent = (_processor(pid) - before) * TICK / measured["requests"]
+        yield {"stack": stack, "round": turn, **measured, "cpu_us": spent}
 
 
 def prepare(scratch: Path) -> Prepared:
@@ -187,7 +191,8 @@ def theirs(prepared: Prepared) -> Iterator[tuple[str, int]]:
     """FastAPI under uvicorn with uvloop and httptools, one process."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [sys.executable, str(PARTS / "fastapi_onnx.py"), str(prepared.scratch / "plain.onnx"), str(port)]
+    files = [prepared.scratch / "plain.onnx", prepared.scratch / "release" / "contract.json"]
+    command = [sys.executable, str(PARTS / "fastapi_onnx.py"), *map(str, files), str(port)]
     process = subprocess.Popen(command)
     try:
         _wait_for(port)
@@ -200,7 +205,7 @@ def theirs(prepared: Prepared) -> Iterator[tuple[str, int]]:
 def measure(url: str, body: str, connections: int, seconds: float) -> dict[str, Any]:
     """Load from a process of its own."""
     address = urlsplit(url)
-    arguments = json.dumps([address.hostname, address.port, "/predict", body, connections, seconds])
+    arguments = json.dumps([address.hostname, address.port, address.path, body, connections, seconds])
     done = subprocess.run([sys.executable, str(PARTS / "client.py"), arguments], stdout=subprocess.PIPE, check=True)
     measured: dict[str, Any] = json.loads(done.stdout)
     return measured
@@ -229,10 +234,10 @@ def _rate(row: dict[str, Any]) -> float:
 
 
 def _print(rows: list[dict[str, Any]], ratios: dict[str, float]) -> None:
-    print(f"{'stack':14} {'connections':>11} {'req/s':>9} {'p50 ms':>8} {'p99 ms':>8} {'cpu µs':>8} {'wrong':>6}")
+    print(f"{'stack':18} {'connections':>11} {'req/s':>9} {'p50 ms':>8} {'p99 ms':>8} {'cpu µs':>8} {'wrong':>6}")
     for row in rows:
         print(
-            f"{row['stack']:14} {row['connections']:11} {_rate(row):9,.0f} {row['p50_ms']:8.2f} {row['p99_ms']:8.2f} "
+            f"{row['stack']:18} {row['connections']:11} {_rate(row):9,.0f} {row['p50_ms']:8.2f} {row['p99_ms']:8.2f} "
             f"{row['cpu_us']:8.1f} {row['wrong']:6}"
         )
     for name, ratio in ratios.items():

@@ -2,7 +2,9 @@
 
 import json
 import re
+import threading
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -24,7 +26,12 @@ def shop(tmp_path_factory):
 @pytest.fixture(scope="module")
 def url(shop):
     limits = Limits(body=100_000, head=8_000, request=1.0, idle=60.0)
-    supervisor = shop.supervisor(shop.release(3), limits=limits)
+    with running(shop.supervisor(shop.release(3), limits=limits)) as url:
+        yield url
+
+
+@contextmanager
+def running(supervisor):
     yield supervisor.start()
     supervisor.stop()
 
@@ -75,6 +82,27 @@ def test_requests_that_arrive_together_get_their_own_answers_in_order(caller):
         said = json.loads(body)
         assert (status, said["id"]) == (200, str(n))
         assert said["predictions"][0]["probabilities"]["yes"] == pytest.approx(expected(n))
+
+
+def test_a_caller_that_reads_late_gets_everything_in_order(caller):
+    """More than the sockets' buffers hold: the server stops reading until its answers are taken."""
+    count = 20_000
+    sending = threading.Thread(
+        target=caller.send, args=(b"".join(predict({**ROW, "distance": n % 6000}, id=str(n)) for n in range(count)),)
+    )
+    sending.start()
+    time.sleep(0.3)
+    for n in range(count):
+        status, _, body = caller.answer()
+        assert (status, json.loads(body)["id"]) == (200, str(n))
+    sending.join()
+
+
+def test_an_idle_connection_is_closed_in_the_end(shop):
+    supervisor = shop.supervisor(shop.release(9), limits=Limits(idle=0.1), work=shop.folder / "idle")
+    with running(supervisor) as url, Caller(url) as idle:
+        assert idle.ask("/predict", {"rows": [ROW]})[0] == 200
+        assert idle.closed()
 
 
 def test_pages_problems_and_predictions_keep_their_order_on_a_connection(caller):
