@@ -3,7 +3,6 @@
 import pytest
 from monitoring.world import DAY, MODEL, opened
 
-from shipworthy.monitoring.alarming import alert_of
 from shipworthy.monitoring.records import Alarm, WindowEvidence
 from shipworthy.store.ledger import Ledger
 
@@ -114,14 +113,6 @@ def test_a_watch_that_could_not_write_makes_up_for_it_at_its_next_step(world):
     assert len(watch.step()) == 1
     assert len(world.bodies("evidence")) == 19
     mortal.close()
-
-
-def test_an_alarm_becomes_an_alert_of_the_same_words(world):
-    world.days(START, START + 20, shift=1.5)
-    entry = world.watch().step()[0]
-    alert = alert_of(entry)
-    assert (alert.id, alert.release, alert.text) == (entry.id, 1, entry.decode(Alarm).words)
-    assert alert.title == "delays@1: the world has moved"
 
 
 def test_after_a_refresh_that_was_held_the_drift_alarms_again_when_the_rest_is_over(world):

@@ -41,9 +41,10 @@ ROWS = 400  # a day
 GATE = 0.83  # AUC of `answers` without noise, about
 
 
-def rows(day: int, shift: float = 0.0, count_: int = ROWS, noise: float = 0.0):
+def rows(day: int, shift: float = 0.0, count_: int | None = None, noise: float = 0.0):
     """Columns, answers and truths of one day; `shift` moves the wind, `noise` makes the model worse."""
     rng = np.random.default_rng([day, 1])
+    count_ = count_ or ROWS
     wind = rng.normal(shift, 1, count_)
     carrier = np.array(["AA", "UA", "WN"], dtype=object)[rng.integers(0, 3, count_)]
     late = rng.random(count_) < 1 / (1 + np.exp(-2 * wind))

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shipworthy import clock
-from shipworthy.alerts.records import Alert
 from shipworthy.counts.reference import Reference
 from shipworthy.counts.windows import Counts
 from shipworthy.monitoring.causes import distance, explained, moved_bins, score_change, total
 from shipworthy.monitoring.following import Followed, log10
 from shipworthy.monitoring.performance import Decline, Promised
 from shipworthy.monitoring.records import VERSION, Alarm, Moved, Quality
-from shipworthy.store.ledger import Entry
 
 _NAMED = 3  # payoffs that the sentence names
-_TITLES = {"drift": "the world has moved", "performance": "the model has become worse"}
 
 
 def of_drift(
@@ -68,21 +65,6 @@ def of_decline(
         confirmed=False,
         repeated=repeated,
         words=words,
-    )
-
-
-def alert_of(entry: Entry) -> Alert:
-    """The alert of an alarm that stands in the ledger."""
-    alarm = entry.decode(Alarm)
-    return Alert(
-        id=entry.id,
-        model=entry.model,
-        cause=alarm.cause,
-        title=f"{entry.model}@{alarm.release}: {_TITLES[alarm.cause]}",
-        text=alarm.words,
-        release=alarm.release,
-        event_time=alarm.event_time,
-        at=entry.at,
     )
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from shipworthy.contract.records import Metric
 from shipworthy.models.answers import Class
 from shipworthy.monitoring.labels import KnownLabels
-from shipworthy.monitoring.predicted import Group, Predicted, values_of
+from shipworthy.monitoring.predicted import Group, Predicted, groups_of, values_of
 from shipworthy.monitoring.quality import measured
 from shipworthy.monitoring.records import VERSION, Quality
 
@@ -46,19 +48,20 @@ class Labelled:
         kept = [file for file in self._predicted.files if file in set(old)]
         groups: set[Group] = set()
         if len(new_keys):
-            groups |= self._predicted.groups_of(new_keys, kept)
-        if new_files and len(self._labels.keys):
-            groups |= self._predicted.groups_of(self._labels.keys, new_files)
+            groups |= self._predicted.groups_with(new_keys, kept)
+        for rows in self._predicted.together(new_files):
+            known, _ = self._labels.of(rows["prediction_id"], rows["id"])
+            groups |= groups_of(rows.take(np.flatnonzero(known)))
         return self._measure(groups)
 
     def _measure(self, groups: set[Group]) -> list[Quality]:
         tables = self._predicted.of_groups(groups) if groups else {}
-        labels = self._labels.of_each([(rows["prediction_id"], rows["id"]) for rows in tables.values()])
         found: list[Quality] = []
-        for ((release, window), rows), (known, targets) in zip(tables.items(), labels, strict=True):
+        for (release, window), rows in tables.items():
             classes, length = self._classes_of(release), self._window_of(release)
             if classes is None or length is None:
                 continue
+            known, targets = self._labels.of(rows["prediction_id"], rows["id"])
             value, error = measured(self._metric, targets[known], values_of(rows)[known], classes)
             found.append(
                 Quality(

@@ -58,62 +58,51 @@ Found = tuple[NDArray[np.bool_], NDArray[np.generic]]
 
 
 class KnownLabels:
-    """All labels that are known, one a key."""
+    """All labels that are known, one a key. Memory grows with their number; looking up costs what is looked up."""
 
     def __init__(self, source: LabelSource) -> None:
         self._source = source
-        self._rows: pa.Table | None = None  # newest first, so that looking a key up finds its newest label
-        self._keys = _KEYS
-        self._targets: NDArray[np.generic] = np.array([None], dtype=object)
+        self._known: dict[str, tuple[int, Any]] = {}  # key -> when it became known (ns), and the label
+        self._timed, self._newest = True, 0
 
     @property
     def version(self) -> str:
         """Of the table they were read from."""
         return self._source.version
 
-    @property
-    def keys(self) -> pa.StringArray:
-        """Keys of all labels; a corrected one is there several times."""
-        return self._keys
-
     def refresh(self) -> pa.StringArray:
         """Read what is new; returns its keys."""
         read = self._source.fresh()
         if read is None or not read.rows.num_rows:
             return _KEYS
-        new = read.rows.take(np.arange(read.rows.num_rows)[::-1])
-        together = new if read.replaces or self._rows is None else pa.concat_tables([new, self._rows])
-        self._rows = together.sort_by([("known", "descending")])
-        self._keys = _texts(self._rows, "key")
-        self._targets = np.array([*self._rows["target"].to_pylist(), None], dtype=object)
-        return _texts(new, "key")
+        if read.replaces:
+            self._known, self._timed, self._newest = {}, True, 0
+        self._timed &= read.rows["known"].null_count == 0
+        keys: list[Any] = read.rows["key"].to_pylist()
+        known: Any = read.rows["known"].cast(pa.int64())
+        times = [time or 0 for time in known.to_pylist()]
+        for key, time, target in zip(keys, times, read.rows["target"].to_pylist(), strict=True):
+            before = self._known.get(key)
+            if before is None or time >= before[0]:
+                self._known[key] = (time, target)
+        self._newest = max(self._newest, *times)
+        return _texts(read.rows, "key")
 
     @property
     def newest(self) -> int | None:
         """When the newest label became known, ns since 1970, UTC; None where that is not told."""
-        if self._rows is None or not self._rows.num_rows or self._rows["known"].null_count:
-            return None
-        first: Any = self._rows["known"][0]
-        return int(first.value)
+        return self._newest if self._known and self._timed else None
 
-    def of(self, *keys: pa.ChunkedArray[Any]) -> Found:
-        """Labels of n rows by any of their keys, (n,) each."""
-        nothing = len(self._keys)
-        found = np.full(len(keys[0]), nothing)
+    def of(self, *keys: pa.ChunkedArray[Any]) -> tuple[NDArray[np.bool_], NDArray[np.generic]]:
+        """Labels of n rows by any of their keys, (n,) each: (n,) whether there is one, (n,) the labels or None."""
+        found = np.zeros(len(keys[0]), dtype=bool)
+        targets = np.full(len(found), None, dtype=object)
         for column in keys:
-            known: Any = pc.index_in(column, value_set=self._keys, skip_nulls=True).fill_null(nothing)
-            found = np.minimum(found, known.to_numpy())
-        return found < nothing, self._targets[found]
-
-    def of_each(self, tables: Sequence[tuple[pa.ChunkedArray[Any], ...]]) -> list[Found]:
-        """`of` for several tables, in one look-up: hashing all labels costs more than looking a table up."""
-        if not tables:
-            return []
-        chunks = [[chunk for column in columns for chunk in column.chunks] for columns in zip(*tables, strict=True)]
-        together = (pa.chunked_array(column, type=pa.string()) for column in chunks)
-        known, targets = self.of(*together)
-        ends = np.cumsum([len(columns[0]) for columns in tables])[:-1]
-        return list(zip(np.split(known, ends), np.split(targets, ends), strict=True))
+            for row, key in enumerate(column.to_pylist()):
+                known = None if key is None else self._known.get(key)
+                if known is not None and not found[row]:
+                    found[row], targets[row] = True, known[1]
+        return found, targets
 
 
 class _Delta:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 COLUMNS = ["prediction_id", "id", "release", "window", "values"]
 _KEPT_ROWS = 2_000_000  # kept in memory; files beyond are read again when they are asked for
+
+_TOGETHER = 500_000  # rows that are looked through at once
 
 Group = tuple[int, int]  # release, start of the window in ns
 
@@ -49,7 +51,43 @@ class Predicted:
         """All files of the table as it was looked at last."""
         return self._files
 
-    def read(self, file: str) -> pa.Table:
+    def groups_with(self, keys: pa.StringArray, files: Sequence[str]) -> set[Group]:
+        """Release and window of every prediction in `files` that one of the keys names."""
+        found: set[Group] = set()
+        for rows in self.together(files):
+            found |= groups_of(_chosen(rows, _named(rows, keys)))
+        return found
+
+    def together(self, files: Sequence[str]) -> Iterator[pa.Table]:
+        """The rows of several files in few tables, each of which fits into memory."""
+        waiting: list[pa.Table] = []
+        for file in files:
+            waiting.append(self._read(file))
+            if sum(rows.num_rows for rows in waiting) >= _TOGETHER:
+                yield pa.concat_tables(waiting)
+                waiting = []
+        if waiting:
+            yield pa.concat_tables(waiting)
+
+    def of_groups(self, groups: set[Group]) -> dict[Group, pa.Table]:
+        """The predictions of each group, in the order of their ids, so that files may be joined without a trace."""
+        windows = np.array(sorted({window for _, window in groups}), dtype=np.int64)
+        parts = [_chosen(rows, np.isin(_numbers(rows, "window"), windows)) for rows in self.together(self._files)]
+        if not parts:
+            return {}
+        rows = pa.concat_tables(parts).sort_by(
+            [("release", "ascending"), ("window", "ascending"), ("prediction_id", "ascending")]
+        )
+        pairs = np.stack([_numbers(rows, "release"), _numbers(rows, "window")])
+        begins = np.flatnonzero(np.any(np.diff(pairs, axis=1, prepend=-1), axis=0))
+        ends = [*begins[1:].tolist(), rows.num_rows]
+        found = {
+            (int(pairs[0, begin]), int(pairs[1, begin])): rows.slice(begin, end - begin)
+            for begin, end in zip(begins.tolist(), ends, strict=True)
+        }
+        return {group: rows for group, rows in found.items() if group in groups}
+
+    def _read(self, file: str) -> pa.Table:
         """COLUMNS of one file; `window` as int64 ns."""
         kept = self._kept.get(file)
         if kept is not None:
@@ -60,24 +98,6 @@ class Predicted:
         if rows.num_rows + sum(table.num_rows for table in self._kept.values()) <= _KEPT_ROWS:
             self._kept[file] = rows
         return rows
-
-    def groups_of(self, keys: pa.StringArray, files: Sequence[str]) -> set[Group]:
-        """Release and window of every prediction in `files` that one of the keys names."""
-        found: set[Group] = set()
-        for file in files:
-            rows = self.read(file)
-            found |= _groups(_chosen(rows, _named(rows, keys)))
-        return found
-
-    def of_groups(self, groups: set[Group]) -> dict[Group, pa.Table]:
-        """The predictions of each group, in the order of their ids, so that files may be joined without a trace."""
-        windows = np.array(sorted({window for _, window in groups}), dtype=np.int64)
-        tables = (self.read(file) for file in self._files)
-        parts = [_chosen(rows, np.isin(_numbers(rows, "window"), windows)) for rows in tables]
-        if not parts:
-            return {}
-        rows = pa.concat_tables(parts)
-        return {group: _only(rows, group) for group in sorted(groups & _groups(rows))}
 
 
 def values_of(rows: pa.Table) -> NDArray[np.float64]:
@@ -96,14 +116,10 @@ def _named(rows: pa.Table, keys: pa.StringArray) -> NDArray[np.bool_]:
     return found
 
 
-def _groups(rows: pa.Table) -> set[Group]:
+def groups_of(rows: pa.Table) -> set[Group]:
+    """Release and window of every row."""
     pairs = np.unique(np.stack([_numbers(rows, "release"), _numbers(rows, "window")]), axis=1)
     return {(int(release), int(window)) for release, window in pairs.T}
-
-
-def _only(rows: pa.Table, group: Group) -> pa.Table:
-    mask = (_numbers(rows, "release") == group[0]) & (_numbers(rows, "window") == group[1])
-    return _chosen(rows, mask).sort_by("prediction_id")
 
 
 def _numbers(rows: pa.Table, column: str) -> NDArray[np.int64]:
