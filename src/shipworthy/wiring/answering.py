@@ -18,7 +18,7 @@ from shipworthy.models.bundle import Bundle
 from shipworthy.models.columns import from_arrow
 from shipworthy.models.records import Columns
 from shipworthy.models.runtimes import load
-from shipworthy.rehearsal.payloads import from_columns
+from shipworthy.rehearsal.payloads import of_rows
 from shipworthy.serving.launch import rehearse_server
 
 ROWS = 500  # a request
@@ -54,8 +54,7 @@ def _in_parts(url: str, bundle: Bundle, columns: Columns) -> NDArray[np.float64]
 def _ask(url: str, bundle: Bundle, columns: Columns) -> NDArray[np.float64]:
     features, classes = bundle.description.features, bundle.description.classes
     rows = len(columns[0])
-    (body,) = from_columns(features, columns, 1, rows=rows)
-    answer = httpx.post(f"{url}/predict", content=body, timeout=60.0)
+    answer = httpx.post(f"{url}/predict", content=of_rows(features, columns), timeout=60.0)
     said = msgspec.json.decode(answer.content)
     if answer.status_code != httpx.codes.OK or len(said["predictions"]) != rows:
         raise Undecided(f"{rows} rows held out could not be asked: {said.get('error', 'some break the contract')}")
