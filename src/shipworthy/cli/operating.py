@@ -91,13 +91,20 @@ def refresh(
     project: Folder = HERE,
 ) -> None:
     """Retrain when it is due, through the same gate."""
+    from shipworthy.cli.status import KINDS  # noqa: PLC0415 - start-up time
     from shipworthy.wiring.refresh import ask_refresh, run_refresh  # noqa: PLC0415 - start-up time
 
     if now:
         say(marked("done", f"asked for {ask_refresh(project)}"))
         if not once:
             return
-    run_refresh(project, once=once)
+    ended = run_refresh(project, once=once)
+    if once and not ended:
+        say("no refresh is due")
+    say(*(marked(KINDS[refresh.ending], f"{refresh.ending}: {refresh.reason}") for refresh in ended))
+    against = [refresh.reason for refresh in ended if refresh.ending != "released"]
+    if once and against:
+        raise Refused("nothing was released: " + "; ".join(against))
 
 
 def rollback(

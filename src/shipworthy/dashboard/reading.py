@@ -82,7 +82,7 @@ def _marks(ledger: Ledger, model: str) -> tuple[Mark, ...]:
     refreshes = (entry.decode(Refresh) for entry in ledger.entries("refresh", model))
     marks: Iterable[Mark] = (
         *(Mark(alarm.event_time, "alarm", alarm.words, alarm.release) for alarm in alarms),
-        *(Mark(one.event_time, one.ending, _ended(one), one.release) for one in refreshes),
+        *(Mark(one.event_time or one.finished, one.ending, _ended(one), one.release) for one in refreshes),
     )
     return tuple(sorted(marks, key=lambda mark: (mark.at, mark.kind != "alarm")))
 

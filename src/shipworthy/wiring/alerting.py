@@ -42,7 +42,9 @@ def of_refresh(model: str, entry: Entry) -> Alert:
     """The alert of how a refresh ended."""
     refresh = entry.decode(Refresh)
     title = f"{model}: refresh {refresh.ending}"
-    return Alert(entry.id, model, refresh.ending, title, refresh.reason, refresh.release, refresh.event_time, entry.at)
+    return Alert(
+        entry.id, model, refresh.ending, title, refresh.reason, refresh.release, refresh.event_time or None, entry.at
+    )
 
 
 def alert_views(project: Project) -> tuple[AlertView, ...]:

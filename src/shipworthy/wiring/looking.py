@@ -14,7 +14,6 @@ from shipworthy.dashboard.view import StatusView
 from shipworthy.errors import NotFound, Refused, ShipworthyError, WrongUse
 from shipworthy.gate.waivers import waivers
 from shipworthy.predictions.ids import PredictionId, parse
-from shipworthy.registry.aliases import Aliases
 from shipworthy.registry.lineage import (
     ReleaseLineage,
     RunLineage,
@@ -31,7 +30,7 @@ from shipworthy.training.workplace import workplace
 from shipworthy.wiring.alerting import alert_views
 from shipworthy.wiring.keys import trusted_keys
 from shipworthy.wiring.predictions import PredictionFound, find_prediction
-from shipworthy.wiring.project import Project
+from shipworthy.wiring.project import Project, live_release
 from shipworthy.wiring.running import read_running
 from shipworthy.wiring.up import served
 
@@ -76,9 +75,7 @@ def trace(project: Project, name: str) -> Traced:
 
 def predict_rows(project: Project, path: Path) -> dict[str, Any]:
     """Ask the live release as a caller would, on a server of its own; nothing is logged."""
-    live = Aliases(project.ledger).current(project.contract.name, "live")
-    if live is None:
-        raise WrongUse(f"nothing of {project.contract.name} is live yet: `shipworthy ship` makes the first release")
+    live = live_release(project)
     folder, command = served(project, live)
     body = _body(path)
     with (

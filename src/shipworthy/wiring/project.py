@@ -8,7 +8,8 @@ from pathlib import Path
 from shipworthy.contract.reading import read
 from shipworthy.contract.records import Contract
 from shipworthy.contract.schema import Needs
-from shipworthy.errors import NotFound
+from shipworthy.errors import NotFound, WrongUse
+from shipworthy.registry.aliases import Aliases
 from shipworthy.store.database import open_engine, schema_of
 from shipworthy.store.layout import Layout
 from shipworthy.store.ledger import Ledger
@@ -18,7 +19,7 @@ from shipworthy.training.making import Report, State
 
 CONTRACT = "shipworthy.toml"
 
-__all__ = ["CONTRACT", "Project", "Report", "find_layout", "is_new", "open_project"]
+__all__ = ["CONTRACT", "Project", "Report", "find_layout", "is_new", "live_release", "open_project"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,14 @@ def open_project(folder: Path, needs: Needs = "training") -> Project:
     if is_new(layout):
         prepare(layout)
     return Project(layout, contract, Ledger(layout.ledger_url), Objects(layout.objects))
+
+
+def live_release(project: Project) -> int:
+    """The number of the release that is live. WrongUse where nothing is yet."""
+    live = Aliases(project.ledger).current(project.contract.name, "live")
+    if live is None:
+        raise WrongUse(f"nothing of {project.contract.name} is live yet: `shipworthy ship` makes the first release")
+    return live
 
 
 def is_new(layout: Layout) -> bool:

@@ -23,26 +23,31 @@ from shipworthy.store.layout import Layout
 from shipworthy.store.leases import Leases
 from shipworthy.store.tables import window_counts
 from shipworthy.wiring.processes import Stop
-from shipworthy.wiring.project import Project, open_project
+from shipworthy.wiring.project import Project, live_release, open_project
 from shipworthy.wiring.refresh_steps import RefreshSteps, record_end
 
 PAUSE = 0.3  # seconds between looks
-LEASE = 30 * clock.SECOND
+LEASE = 10 * clock.SECOND  # after so long another refresher goes on where a killed one stopped
 
 _logger = logging.getLogger(__name__)
 
 
 def ask_refresh(folder: Path) -> str:
-    """Ask for a refresh; the refresher begins it. Returns its id."""
+    """Ask for a refresh of what is live; the refresher begins it. Returns its id. WrongUse where nothing is."""
     project = open_project(folder)
+    live_release(project)
     id_ = f"refresh-asked-{clock.now()}"
     project.ledger.append("refresh-asked", project.contract.name, {"id": id_}, key=id_)
     return id_
 
 
-def run_refresh(folder: Path, *, once: bool, stop: Stop | None = None) -> None:
-    """Carry through what is due, and, unless `once`, what becomes due. InUse where another refresher works."""
+def run_refresh(folder: Path, *, once: bool, stop: Stop | None = None) -> tuple[Refresh, ...]:
+    """Carry through what is due, and, unless `once`, what becomes due; how each refresh ended.
+
+    InUse where another refresher works.
+    """
     project = open_project(folder)
+    ended: list[Refresh] = []
     ending = Stop() if stop is None else stop
     with _Lease(project) as lease:
         refresher = Refresher(database_url(project.layout), RefreshSteps(project))
@@ -51,11 +56,12 @@ def run_refresh(folder: Path, *, once: bool, stop: Stop | None = None) -> None:
             while not ending.asked and not lease.lost:
                 trigger = next_trigger(project)
                 if trigger is not None:
-                    _carry_through(project, refresher, trigger)
+                    ended.append(_carry_through(project, refresher, trigger))
                 elif once or ending.wait(PAUSE):
                     break
         finally:
             refresher.stop()
+    return tuple(ended)
 
 
 def database_url(layout: Layout) -> str:
@@ -80,13 +86,14 @@ def next_trigger(project: Project) -> Trigger | None:
 
 
 def read_standing(project: Project) -> Standing | None:
-    """Where the model stands; None before anything is live or answered."""
+    """Where the model stands; None before anything is live, or answered unless a refresh was asked for."""
     ledger, model = project.ledger, project.contract.name
-    live, now = Aliases(ledger).current(model, "live"), newest_event_time(ledger, model)
-    if live is None or now is None:
-        return None
     ended = {entry.key for entry in ledger.entries("refresh", model)}
     asked = [entry.key for entry in reversed(ledger.entries("refresh-asked", model)) if entry.key not in ended]
+    live, newest = Aliases(ledger).current(model, "live"), newest_event_time(ledger, model)
+    if live is None or (newest is None and not asked):
+        return None
+    now = 0 if newest is None else newest
     return Standing(
         live=live,
         live_since=_first_window(project, live) or now,
@@ -97,7 +104,7 @@ def read_standing(project: Project) -> Standing | None:
     )
 
 
-def _carry_through(project: Project, refresher: Refresher, trigger: Trigger) -> None:
+def _carry_through(project: Project, refresher: Refresher, trigger: Trigger) -> Refresh:
     _logger.info("%s begins: %s", trigger.id, trigger.because)
     try:
         refresh = refresher.run(trigger)
@@ -108,6 +115,7 @@ def _carry_through(project: Project, refresher: Refresher, trigger: Trigger) -> 
         refresh = _failed(project, trigger, error)
         record_end(project, refresh)
     _logger.info("%s: %s, %s", trigger.id, refresh.ending, refresh.reason)
+    return refresh
 
 
 def _failed(project: Project, trigger: Trigger, error: Exception) -> Refresh:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from shipworthy.errors import WrongUse
 from shipworthy.models.bundle import Bundle
-from shipworthy.registry.aliases import Aliases
 from shipworthy.scoring.score import Scored, Scorer, score_rows
 from shipworthy.training.workplace import workplace
 from shipworthy.wiring.answering import answering
-from shipworthy.wiring.project import Project, Report
+from shipworthy.wiring.project import Project, Report, live_release
 from shipworthy.wiring.up import served
 
 
 def score_table(project: Project, source: str, target: str, report: Report) -> Scored:
     """Score `source` into `target` as the contract of the live release has it."""
     model = project.contract.name
-    live = Aliases(project.ledger).current(model, "live")
-    if live is None:
-        raise WrongUse(f"nothing of {model} is live yet: `shipworthy ship` makes the first release")
+    live = live_release(project)
     folder, command = served(project, live)
     bundle, contract = Bundle.open(folder), project.contract
     with (

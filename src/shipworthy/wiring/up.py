@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from shipworthy.errors import ShipworthyError, WrongUse
+from shipworthy.errors import ShipworthyError
 from shipworthy.lineage.records import Run
 from shipworthy.models.bundle import Bundle
 from shipworthy.registry.aliases import Aliases
@@ -22,7 +22,7 @@ from shipworthy.store.layout import configuration
 from shipworthy.store.preparation import prepare
 from shipworthy.wiring.keys import trusted_keys
 from shipworthy.wiring.processes import Child, Stop
-from shipworthy.wiring.project import Project, find_layout, open_project
+from shipworthy.wiring.project import Project, find_layout, live_release, open_project
 from shipworthy.wiring.running import Running, remove_running, write_running
 from shipworthy.wiring.workers import worker_command
 
@@ -72,13 +72,12 @@ def served(project: Project, number: int) -> tuple[Path, tuple[str, ...]]:
 def run_up(folder: Path, *, port: int | None, page_port: int | None, roles: Sequence[str]) -> None:
     """Run until told to stop."""
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO, datefmt="%H:%M:%S", stream=sys.stderr)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     layout = find_layout(folder)
     with hold(layout.state, f"shipworthy {'up' if roles else 'serve'}"):
         prepare(layout)  # an explicit start: an older ledger is brought up to this code
         project = open_project(folder)
-        live = Aliases(project.ledger).current(project.contract.name, "live")
-        if live is None:
-            raise WrongUse(f"nothing of {project.contract.name} is live yet: `shipworthy ship` makes the first release")
+        live = live_release(project)
         stop = Stop()
         with _serving(project, live, port) as rollout, _children(project, rollout, page_port, roles):
             _logger.info("%s@%d answers at %s", project.contract.name, live, rollout.supervisor.url)
