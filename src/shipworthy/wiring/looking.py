@@ -30,7 +30,7 @@ from shipworthy.training.workplace import workplace
 from shipworthy.wiring.alerting import alert_views
 from shipworthy.wiring.keys import trusted_keys
 from shipworthy.wiring.predictions import PredictionFound, find_prediction
-from shipworthy.wiring.project import Project, live_release
+from shipworthy.wiring.project import Project, in_production, live_release
 from shipworthy.wiring.running import read_running
 from shipworthy.wiring.up import served
 
@@ -75,6 +75,7 @@ def trace(project: Project, name: str) -> Traced:
 
 def predict_rows(project: Project, path: Path) -> dict[str, Any]:
     """Ask the live release as a caller would, on a server of its own; nothing is logged."""
+    project = in_production(project)
     live = live_release(project)
     folder, command = served(project, live)
     body = _body(path)

@@ -44,13 +44,17 @@ class Child:
         process = self._process
         return process.pid if process is not None and process.poll() is None else None
 
-    def ask(self) -> None:
-        """Ask it to stop, and start it no more."""
-        self._stopping.set()
+    def restart(self) -> None:
+        """End it in order; the thread that keeps it running starts it again."""
         process = self._process
         if process is not None and process.stdin is not None:
             with contextlib.suppress(OSError):
                 process.stdin.close()
+
+    def ask(self) -> None:
+        """Ask it to stop, and start it no more."""
+        self._stopping.set()
+        self.restart()
 
     def stop(self, patience: float = 20.0) -> None:
         """Ask it to stop; after `patience` seconds, end it."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import msgspec
 
 from shipworthy.contract.reading import read
 from shipworthy.contract.records import Contract
 from shipworthy.contract.schema import Needs
 from shipworthy.errors import NotFound, WrongUse
+from shipworthy.lineage.records import Run
 from shipworthy.registry.aliases import Aliases
+from shipworthy.registry.releases import Releases
 from shipworthy.store.database import open_engine, schema_of
 from shipworthy.store.layout import Layout
 from shipworthy.store.ledger import Ledger
@@ -19,7 +23,7 @@ from shipworthy.training.making import Report, State
 
 CONTRACT = "shipworthy.toml"
 
-__all__ = ["CONTRACT", "Project", "Report", "find_layout", "is_new", "live_release", "open_project"]
+__all__ = ["CONTRACT", "Project", "Report", "find_layout", "in_production", "is_new", "live_release", "open_project"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,24 @@ def live_release(project: Project) -> int:
     if live is None:
         raise WrongUse(f"nothing of {project.contract.name} is live yet: `shipworthy ship` makes the first release")
     return live
+
+
+def in_production(project: Project) -> Project:
+    """The project with the contract that its live release was made under; the file may have moved on since.
+
+    Where it runs and whom it tells are the file's: host, port, workers, recording, webhook.
+    """
+    released = Releases(project.ledger, project.objects).get(project.contract.name, live_release(project))
+    promised = project.ledger.get(released.run).decode(Run).contract
+    written = project.contract
+    place = {"host": written.serving.host, "port": written.serving.port, "workers": written.serving.workers}
+    contract = msgspec.structs.replace(
+        promised,
+        serving=msgspec.structs.replace(promised.serving, **place),
+        recording=written.recording,
+        monitoring=msgspec.structs.replace(promised.monitoring, webhook=written.monitoring.webhook),
+    )
+    return replace(project, contract=contract)
 
 
 def is_new(layout: Layout) -> bool:

@@ -14,14 +14,14 @@ from shipworthy.errors import InUse, NotFound, Refused
 from shipworthy.recording.recorder import LEASE, Recorder
 from shipworthy.registry.releases import Releases
 from shipworthy.wiring.processes import Stop, loop
-from shipworthy.wiring.project import Project, open_project
+from shipworthy.wiring.project import Project, in_production, open_project
 
 PAUSE = 0.1  # seconds between looks at the logs
 
 
 def run_record(folder: Path, *, once: bool, stop: Stop | None = None) -> None:
     """Record what is there, and, unless `once`, what comes. InUse or Refused where `once` leaves something behind."""
-    recorder = recorder_of(open_project(folder))
+    recorder = recorder_of(in_production(open_project(folder)))
     if not once:
         loop(recorder.step, Stop() if stop is None else stop, PAUSE)
     recorder.flush()

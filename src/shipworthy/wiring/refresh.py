@@ -23,7 +23,7 @@ from shipworthy.store.layout import Layout
 from shipworthy.store.leases import Leases
 from shipworthy.store.tables import window_counts
 from shipworthy.wiring.processes import Stop
-from shipworthy.wiring.project import Project, live_release, open_project
+from shipworthy.wiring.project import Project, in_production, live_release, open_project
 from shipworthy.wiring.refresh_steps import RefreshSteps, record_end
 
 PAUSE = 0.3  # seconds between looks
@@ -79,7 +79,7 @@ def next_trigger(project: Project) -> Trigger | None:
         if entry.key not in ended:
             return entry.decode(Trigger)
     standing = read_standing(project)
-    trigger = due(project.contract.retraining, standing) if standing is not None else None
+    trigger = due(in_production(project).contract.retraining, standing) if standing is not None else None
     if trigger is None:
         return None
     return ledger.append_once("refresh-begun", model, trigger, key=trigger.id).decode(Trigger)

@@ -6,14 +6,14 @@ from shipworthy.models.bundle import Bundle
 from shipworthy.scoring.score import Scored, Scorer, score_rows
 from shipworthy.training.workplace import workplace
 from shipworthy.wiring.answering import answering
-from shipworthy.wiring.project import Project, Report, live_release
+from shipworthy.wiring.project import Project, Report, in_production, live_release
 from shipworthy.wiring.up import served
 
 
 def score_table(project: Project, source: str, target: str, report: Report) -> Scored:
     """Score `source` into `target` as the contract of the live release has it."""
-    model = project.contract.name
-    live = live_release(project)
+    project = in_production(project)
+    model, live = project.contract.name, live_release(project)
     folder, command = served(project, live)
     bundle, contract = Bundle.open(folder), project.contract
     with (

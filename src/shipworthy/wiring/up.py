@@ -6,7 +6,7 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,12 +22,13 @@ from shipworthy.store.layout import configuration
 from shipworthy.store.preparation import prepare
 from shipworthy.wiring.keys import trusted_keys
 from shipworthy.wiring.processes import Child, Stop
-from shipworthy.wiring.project import Project, find_layout, live_release, open_project
+from shipworthy.wiring.project import Project, find_layout, in_production, live_release, open_project
 from shipworthy.wiring.running import Running, remove_running, write_running
 from shipworthy.wiring.workers import worker_command
 
 LOOK = 0.1  # seconds between looks at who is live
 RECORD = "record"  # the role that ends last
+FOLLOWING = (RECORD, "watch")
 AGAIN = 50  # looks until a release that could not be served is tried again
 
 _logger = logging.getLogger(__name__)
@@ -40,6 +41,8 @@ class Rollout:
     project: Project
     supervisor: Supervisor
     serving: int  # release
+    promised: str  # digest of the contract in production
+    changed: Callable[[], None] = lambda: None  # told when that is another one
     failed: dict[int, int] = field(default_factory=dict)  # release -> looks to wait before it is tried again
 
     def look(self) -> None:
@@ -59,6 +62,10 @@ class Rollout:
             return
         _logger.info("release %d answers; it was %d", live, self.serving)
         self.serving = live
+        promised = in_production(self.project).contract.digest
+        if promised != self.promised:
+            self.promised = promised
+            self.changed()
 
 
 def served(project: Project, number: int) -> tuple[Path, tuple[str, ...]]:
@@ -88,7 +95,7 @@ def run_up(folder: Path, *, port: int | None, page_port: int | None, roles: Sequ
 
 @contextlib.contextmanager
 def _serving(project: Project, live: int, port: int | None) -> Iterator[Rollout]:
-    contract, layout = project.contract, project.layout
+    contract, layout = in_production(project).contract, project.layout
     folder, command = served(project, live)
     work = layout.state / "models" / contract.name / "serving"
     work.mkdir(parents=True, exist_ok=True)
@@ -104,7 +111,7 @@ def _serving(project: Project, live: int, port: int | None) -> Iterator[Rollout]
     supervisor = Supervisor(serving, folder)
     supervisor.start()
     try:
-        yield Rollout(project, supervisor, live)
+        yield Rollout(project, supervisor, live, contract.digest)
     finally:
         supervisor.stop()
 
@@ -120,6 +127,9 @@ def _children(project: Project, rollout: Rollout, page_port: int | None, roles: 
     children = [Child(role, folder, logs / f"{role}.log", arguments.get(role, ())) for role in roles]
     page_url = f"http://{project.contract.serving.host}:{page}" if page is not None else None
     write_running(state, Running(os.getpid(), url, page_url, tuple(roles)))
+    # Recorder and watch hold to what the live release promised: another promise, another start.
+    following = [child for child in children if child.role in FOLLOWING]
+    rollout.changed = lambda: _restart(following)
     try:
         for child in children:
             child.start()
@@ -134,3 +144,8 @@ def _children(project: Project, rollout: Rollout, page_port: int | None, roles: 
         rollout.supervisor.stop()  # before the recorder ends, so that its last round finds all that was answered
         for child in children:
             child.stop()
+
+
+def _restart(children: Sequence[Child]) -> None:
+    for child in children:
+        child.restart()

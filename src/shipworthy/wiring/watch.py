@@ -21,7 +21,7 @@ from shipworthy.registry.records import Release
 from shipworthy.registry.releases import Releases
 from shipworthy.wiring.alerting import delivery_of, unsaid
 from shipworthy.wiring.processes import Stop, loop
-from shipworthy.wiring.project import Project, open_project
+from shipworthy.wiring.project import Project, in_production, open_project
 from shipworthy.wiring.record import reference_reader
 
 PAUSE = 0.2  # seconds between looks
@@ -31,7 +31,7 @@ _logger = logging.getLogger(__name__)
 
 def run_watch(folder: Path, *, once: bool, stop: Stop | None = None) -> None:
     """Look at what has closed, and, unless `once`, at what closes."""
-    project = open_project(folder)
+    project = in_production(open_project(folder))
     watch = Watch(project.layout, project.ledger, project.contract, facts_of(project))
     with delivery_of(project) as delivery:
 
