@@ -20,8 +20,8 @@ def register(app: typer.Typer) -> None:
 def status(project: Folder = HERE, json: Json = False) -> None:
     """One page: who is live and on what evidence, alarms, refreshes, quality."""
     from shipworthy.cli.status import say_status  # noqa: PLC0415 - start-up time
-    from shipworthy.wiring.looking import read_status  # noqa: PLC0415 - start-up time
     from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.status import read_status  # noqa: PLC0415 - start-up time
 
     found = read_status(open_project(project))
     if json:
@@ -53,7 +53,7 @@ def predict(
     json: Json = False,
 ) -> None:
     """Ask the live release locally; nothing is logged."""
-    from shipworthy.wiring.looking import predict_rows  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.asking import predict_rows  # noqa: PLC0415 - start-up time
     from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
 
     answer = predict_rows(open_project(project), row)

@@ -23,10 +23,10 @@ from shipworthy.monitoring.records import Alarm, WindowEvidence
 from shipworthy.refresh.records import Refresh
 from shipworthy.registry.records import Rehearsal, Release
 from shipworthy.registry.releases import Releases
-from shipworthy.wiring.alerting import alert_views
 from shipworthy.wiring.keys import trusted_keys
 from shipworthy.wiring.looking import trace
 from shipworthy.wiring.project import Project
+from shipworthy.wiring.status import alert_views
 
 
 def gather(

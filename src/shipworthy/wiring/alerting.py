@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from shipworthy.alerts.delivery import Delivery
 from shipworthy.alerts.journal import Journal
-from shipworthy.alerts.records import Alert, Standing
-from shipworthy.dashboard.view import AlertView
+from shipworthy.alerts.records import Alert
 from shipworthy.monitoring.records import Alarm
 from shipworthy.refresh.records import Refresh
 from shipworthy.store.ledger import Entry
 from shipworthy.wiring.project import Project
 
 JOURNAL = "alerts.jsonl"
-_RANK = {"pending": 0, "failed": 1, "delivered": 2}
 
 
 def delivery_of(project: Project) -> Delivery:
@@ -45,18 +43,3 @@ def of_refresh(model: str, entry: Entry) -> Alert:
     return Alert(
         entry.id, model, refresh.ending, title, refresh.reason, refresh.release, refresh.event_time or None, entry.at
     )
-
-
-def alert_views(project: Project) -> tuple[AlertView, ...]:
-    """Every alert and whether it has arrived everywhere, newest first."""
-    worst: dict[str, tuple[Alert, dict[str, str]]] = {}
-    for entry in reversed(project.ledger.entries("alert", project.contract.name)):
-        standing = entry.decode(Standing)
-        _, channels = worst.setdefault(standing.alert.id, (standing.alert, {}))
-        before = channels.get(standing.channel, standing.state)
-        channels[standing.channel] = max(before, standing.state, key=_RANK.__getitem__)
-    views = [
-        AlertView(alert.at, f"{alert.title}: {alert.text}", min(channels.values(), key=_RANK.__getitem__))
-        for alert, channels in worst.values()
-    ]
-    return tuple(sorted(views, key=lambda view: -view.at))

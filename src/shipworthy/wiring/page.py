@@ -11,9 +11,9 @@ import httpx
 import uvicorn
 
 from shipworthy.dashboard.app import Page
-from shipworthy.wiring.looking import read_status
 from shipworthy.wiring.processes import Stop
 from shipworthy.wiring.project import open_project
+from shipworthy.wiring.status import read_status
 
 
 def main() -> None:

@@ -18,7 +18,6 @@ from shipworthy.store.database import open_engine, schema_of
 from shipworthy.store.layout import Layout
 from shipworthy.store.ledger import Ledger
 from shipworthy.store.objects import Objects
-from shipworthy.store.preparation import prepare
 from shipworthy.training.making import Report, State
 
 CONTRACT = "shipworthy.toml"
@@ -57,6 +56,8 @@ def open_project(folder: Path, needs: Needs = "training") -> Project:
     layout = find_layout(folder)
     contract = read(layout.project / CONTRACT, needs=needs)
     if is_new(layout):
+        from shipworthy.store.preparation import prepare  # noqa: PLC0415 - start-up time: migrations are slow to import
+
         prepare(layout)
     return Project(layout, contract, Ledger(layout.ledger_url), Objects(layout.objects))
 

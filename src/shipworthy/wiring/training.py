@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import msgspec
@@ -77,9 +78,10 @@ def make_reference(trained: Trained) -> None:
 def _typed(name: str, text: str, parameters: Mapping[str, Value]) -> Value:
     standing = parameters.get(name, text)
     try:
-        if isinstance(standing, bool):
-            return TRUTHS[text.lower()]
-        return type(standing)(text)
+        value = TRUTHS[text.lower()] if isinstance(standing, bool) else type(standing)(text)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError
+        return value
     except (ValueError, KeyError):
         raise WrongUse(
             f"--set parameters.{name}={text}: expected {_kind(standing)}, as the contract's {name} = {standing!r} is"
@@ -87,7 +89,7 @@ def _typed(name: str, text: str, parameters: Mapping[str, Value]) -> Value:
 
 
 def _kind(value: Value) -> str:
-    names = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+    names = {bool: "true or false", int: "a whole number", float: "a finite number", str: "a text"}
     return names[type(value)]
 
 

@@ -1,0 +1,52 @@
+"""The one page, read. Kept light: people and scripts ask for it all the time."""
+
+from __future__ import annotations
+
+from shipworthy import clock
+from shipworthy.alerts.records import Alert, Standing
+from shipworthy.dashboard.reading import read_view
+from shipworthy.dashboard.view import AlertView, StatusView
+from shipworthy.gate.waivers import waivers
+from shipworthy.store.holding import holder_of
+from shipworthy.wiring.keys import trusted_keys
+from shipworthy.wiring.project import Project
+from shipworthy.wiring.running import read_running
+
+_RANK = {"pending": 0, "failed": 1, "delivered": 2}
+
+
+def read_status(project: Project) -> StatusView:
+    """The one page."""
+    model = project.contract.name
+    return read_view(
+        project.ledger,
+        project.contract,
+        waivers=waivers(project.ledger, model, trusted_keys()).standing,
+        alerts=alert_views(project),
+        running=_running(project),
+    )
+
+
+def alert_views(project: Project) -> tuple[AlertView, ...]:
+    """Every alert and whether it has arrived everywhere, newest first."""
+    worst: dict[str, tuple[Alert, dict[str, str]]] = {}
+    for entry in reversed(project.ledger.entries("alert", project.contract.name)):
+        standing = entry.decode(Standing)
+        _, channels = worst.setdefault(standing.alert.id, (standing.alert, {}))
+        before = channels.get(standing.channel, standing.state)
+        channels[standing.channel] = max(before, standing.state, key=_RANK.__getitem__)
+    views = [
+        AlertView(alert.at, f"{alert.title}: {alert.text}", min(channels.values(), key=_RANK.__getitem__))
+        for alert, channels in worst.values()
+    ]
+    return tuple(sorted(views, key=lambda view: -view.at))
+
+
+def _running(project: Project) -> str:
+    holder = holder_of(project.layout.state)
+    if holder is None:
+        return "nothing runs; `shipworthy up` starts it"
+    running = read_running(project.layout.state)
+    where = f", answers at {running.server}" if running is not None else ""
+    page = f", page at {running.page}" if running is not None and running.page else ""
+    return f"{holder.command}, process {holder.pid}, since {clock.to_iso(holder.since)[:19]}Z{where}{page}"
