@@ -1,8 +1,10 @@
 """What is appended comes back, whatever happens to the process, the disk or the bytes."""
 
 import errno
+import fcntl
 import os
 import string
+import threading
 
 import numpy as np
 import pytest
@@ -13,7 +15,8 @@ from shipworthy.contract.records import Feature
 from shipworthy.errors import InUse, NotFound, Tampered
 from shipworthy.predictions import ids, reader
 from shipworthy.predictions.frames import frame
-from shipworthy.predictions.log import LogWriter, source_name
+from shipworthy.predictions.log import LOCK, LogWriter, source_name
+from shipworthy.predictions.reader import writer_lives
 
 FEATURES = (
     Feature(name="distance", type="float", nullable=True),
@@ -161,6 +164,41 @@ def test_a_source_is_never_used_twice(tmp_path):
     name = next(tmp_path.iterdir()).name
     with pytest.raises(InUse, match="earlier start"):
         LogWriter(tmp_path, name)
+
+
+def test_a_reader_that_has_a_look_does_not_keep_a_writer_from_starting(tmp_path, monkeypatch):
+    opening = os.open
+
+    def watched(path, *rest, **named):
+        file = opening(path, *rest, **named)
+        if str(path).endswith(LOCK):
+            looking = opening(path, os.O_RDONLY)  # as writer_lives does, between the lock's making and its taking
+            fcntl.flock(looking, fcntl.LOCK_SH)
+            threading.Timer(0.05, os.close, [looking]).start()
+        return file
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", watched)
+        writer = LogWriter(tmp_path, "w0-1")
+    assert reader.writer_lives(writer.folder)
+    writer.close()
+
+
+def test_a_source_that_begins_while_it_is_looked_at_is_not_finished(tmp_path, monkeypatch):
+    (tmp_path / "w0-1").mkdir()
+    writers = []
+
+    def looks(folder):
+        lives = writer_lives(folder)
+        if not writers:
+            folder.rmdir()
+            writers.append(LogWriter(tmp_path, "w0-1"))
+            writers[0].open("flights", 3, FEATURES, ("no", "yes"))
+        return lives
+
+    monkeypatch.setattr(reader, "writer_lives", looks)
+    assert [segment.finished for segment in reader.segments(tmp_path)] == [False]
+    writers[0].close()
 
 
 def test_a_full_disk_refuses_the_record_and_keeps_what_stood_before(tmp_path, monkeypatch):

@@ -185,7 +185,7 @@ def _hold(folder: Path) -> int:
     except FileExistsError as error:
         raise InUse(f"{folder} belongs to an earlier start; each start of a writer takes a new source name") from error
     lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    fcntl.flock(lock, fcntl.LOCK_EX)  # the folder is new, so this waits at most for a reader that is having a look
     os.write(lock, b"%d\n" % os.getpid())
     return lock
 

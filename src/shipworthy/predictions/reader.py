@@ -69,6 +69,7 @@ def segments(logs: Path) -> list[Segment]:
             continue
         alive = writer_lives(folder)  # before listing: what a dead writer left is then seen whole
         paths = sorted(folder.glob("*.log"))
+        alive = alive or (bool(paths) and writer_lives(folder))  # it may have begun since the first look
         found += [Segment(folder.name, int(path.stem), path, not alive or path is not paths[-1]) for path in paths]
     return found
 
