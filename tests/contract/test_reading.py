@@ -12,6 +12,7 @@ from shipworthy.clock import DAY, HOUR, MINUTE
 from shipworthy.contract.reading import parse, read
 from shipworthy.contract.records import DataSource, Feature, RebuildRule
 from shipworthy.contract.toml import written
+from shipworthy.digest import canonical_json
 from shipworthy.errors import ContractError, NotFound
 
 SOUND = """
@@ -110,6 +111,13 @@ def test_a_sound_contract_becomes_records():
 def test_a_contract_survives_json_as_it_is_shipped_to_servers():
     contract = parse(SOUND, "shipworthy.toml")
     assert msgspec.json.decode(msgspec.json.encode(contract), type=type(contract)).digest == contract.digest
+
+
+def test_whole_numbers_given_for_floats_do_not_change_a_digest():
+    made = Feature(name="distance", type="float", min=0, max=6000, on_violation="default", default=5)
+    back = msgspec.json.decode(msgspec.json.encode(made), type=Feature)
+    assert canonical_json(back) == canonical_json(made) == canonical_json(msgspec.structs.replace(back, min=0))
+    assert (type(made.min), type(made.default)) == (float, int)
 
 
 def test_a_regression_is_measured_by_rmse_unless_it_says_otherwise():
@@ -242,3 +250,49 @@ def test_mistakes_in_different_tables_are_all_found_whatever_their_combination()
         for old, new in chosen:
             text = text.replace(old, new)
         assert len(mistakes(text)) == 3
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("dvc:data/a.csv", {"kind": "dvc", "location": "data/a.csv"}),
+        ("dvc:data/a.csv@feature/x", {"kind": "dvc", "location": "data/a.csv", "revision": "feature/x"}),
+        ("delta:s3://bucket/a@b/c", {"kind": "delta", "location": "s3://bucket/a@b/c"}),
+    ],
+)
+def test_where_data_lies_is_taken_apart(written, kept):
+    contract = parse(changed('"file:airports.parquet"', f'"{written}"'), "shipworthy.toml")
+    assert contract.data[1] == DataSource(name="airports", **kept)
+    assert contract.data[1].newest.revision is None
+
+
+PASSWORDS = [
+    "postgresql://reader:hun@ter:2/3@db/warehouse",
+    "postgresql://reader:${NAME}hunter2@db/warehouse",
+    "postgresql://:hunter2@db/warehouse",
+    "postgresql://db/warehouse?password=hunter2&sslmode=require",
+    "mssql+pyodbc://db/warehouse?driver=x&PWD=hunter2",
+]
+
+
+@pytest.mark.parametrize("url", PASSWORDS)
+def test_a_password_in_a_contract_is_refused_and_not_repeated(url):
+    text = changed('"file:airports.parquet"', f'"sql:{url}"\nquery = "SELECT 1"')
+    (said,) = mistakes(text)
+    assert "a password is named and never written" in said
+    assert "hunter2" not in said
+    assert "2/3" not in said
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "${WAREHOUSE}",
+        "sqlite:///data/warehouse.db",
+        "postgresql+psycopg://${USER_NAME}:${PASSWORD}@${HOST}/${DB}?sslmode=require",
+    ],
+)
+def test_a_database_may_be_named_by_variables(url):
+    text = changed('"file:airports.parquet"', f'"sql:{url}"\nquery = "SELECT 1"')
+    expected = DataSource(name="airports", kind="sql", location=url, query="SELECT 1")
+    assert parse(text, "shipworthy.toml").data[1] == expected

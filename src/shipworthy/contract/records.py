@@ -6,9 +6,11 @@ Durations are kept as nanoseconds, rates as requests a second, latencies as mill
 
 from __future__ import annotations
 
-from typing import Literal
+from functools import cache
+from typing import Literal, get_type_hints
 
 import msgspec
+from msgspec.structs import force_setattr
 
 from shipworthy import digest
 
@@ -24,6 +26,19 @@ Value = float | int | bool | str
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of the contract's records: frozen, by keyword, no unknown keys."""
+
+    def __post_init__(self) -> None:
+        """Whole numbers given for a float become floats, as they come back from JSON: the digest stays the same."""
+        for name in _floats(type(self)):
+            value = getattr(self, name)
+            if type(value) is int:
+                force_setattr(self, name, float(value))
+
+
+@cache
+def _floats(record: type[Record]) -> tuple[str, ...]:
+    """Fields that hold a float or nothing."""
+    return tuple(name for name, hint in get_type_hints(record).items() if hint in (float, float | None))
 
 
 class Feature(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -67,11 +82,18 @@ class DataSource(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     name: str
     kind: SourceKind
-    location: str  # path or URL, relative to the contract's folder
+    location: str  # path or URL, relative to the contract's folder; a password stands there by name, ${NAME}
     version: int | None = None  # delta: pinned version; None = newest at training
+    revision: str | None = None  # dvc: git revision; None = what the working tree's .dvc files say
+    query: str | None = None  # sql: what is read
     target: str | None = None  # the label's column; exactly one source has it
     time: str | None = None  # column that history and holdout are cut by
     keep: bool = False  # copy pinned data, so that a rebuild never depends on the source's retention
+
+    @property
+    def newest(self) -> DataSource:
+        """The same source with nothing pinned."""
+        return msgspec.structs.replace(self, version=None, revision=None)
 
 
 class Labels(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
