@@ -19,8 +19,8 @@ TABLES = {
     "features": schema.FEATURE,
     "gate.rebuild": schema.REBUILD,
 }
-# Written in another way in the file than kept in the records: source stands for kind, location and version.
-RENAMED = {"kind", "location", "version"}
+# Written in another way in the file than kept in the records: source stands for kind, location, version and revision.
+RENAMED = {"kind", "location", "version", "revision"}
 
 
 def rows(name: str) -> dict[str, list[str]]:

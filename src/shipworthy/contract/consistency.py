@@ -13,6 +13,7 @@ from shipworthy import clock
 from shipworthy.contract.records import Metric, Task
 from shipworthy.contract.rules import did_you_mean
 from shipworthy.contract.schema import METRICS, Needs
+from shipworthy.contract.sources import Source
 from shipworthy.contract.tables import Section, mistake
 from shipworthy.contract.toml import written
 from shipworthy.contract.words import described
@@ -35,6 +36,8 @@ def across(draft: Draft) -> Iterator[Mistake]:
     """Everything that does not fit together."""
     for section in draft.features.values():
         yield from of_feature(section)
+    for section in draft.data.values():
+        yield from _query(section)
     yield from _targets(draft)
     yield from _baseline(draft)
     yield from _event_time(draft)
@@ -88,6 +91,16 @@ def _default_fits(section: Section, default: Any) -> Iterator[Mistake]:
             yield section.wrong("default", f"at most max = {high:g}")
     if kind == "category" and values is not None and section.get("unknown") == "refuse" and default not in values:
         yield section.wrong("default", "one of the feature's values", did_you_mean(default, values))
+
+
+def _query(section: Section) -> Iterator[Mistake]:
+    source: Source | None = section.get("source")
+    if source is None:
+        return
+    if source.kind == "sql" and "query" not in section.written:
+        yield mistake((*section.path, "query"), None, "a SELECT in the database's own SQL", "it is missing")
+    elif source.kind != "sql" and "query" in section.written:
+        yield section.wrong("query", "no query, which only a sql: source has", f"the source is {source.kind}:")
 
 
 def _targets(draft: Draft) -> Iterator[Mistake]:

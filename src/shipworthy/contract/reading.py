@@ -19,8 +19,9 @@ import msgspec
 
 from shipworthy.contract import records
 from shipworthy.contract.consistency import Draft, across, metric_of
-from shipworthy.contract.rules import SCALAR, Source
+from shipworthy.contract.rules import SCALAR
 from shipworthy.contract.schema import DATA_SOURCE, FEATURE, ORDER, TABLES, Needs
+from shipworthy.contract.sources import Source, without_password
 from shipworthy.contract.tables import Section, mistake, read_table, take, unknown_key
 from shipworthy.errors import ContractError, Mistake, NotFound
 
@@ -136,7 +137,7 @@ def _record(kind: type[R], section: Section, **more: Any) -> R:
     if source is not None:
         fields |= {"kind": source.kind, "location": source.location}
         if kind is records.DataSource:
-            fields["version"] = source.version
+            fields |= {"version": source.version, "revision": source.revision}
     return kind(**fields, **more)
 
 
@@ -152,6 +153,6 @@ def _syntax(text: str, message: str) -> Mistake:
         return Mistake("the file", "", "TOML", message)
     lines = text.splitlines()
     line = int(match["line"]) if match["line"] else len(lines)
-    shown = lines[line - 1].strip() if 0 < line <= len(lines) else ""
+    shown = without_password(lines[line - 1].strip()) if 0 < line <= len(lines) else ""
     where = f"line {line}, column {match['column']}" if match["line"] else f"line {line}, the end of the file"
     return Mistake(f"{where}: `{shown[:80]}`" if shown else where, "", "TOML", match["what"])

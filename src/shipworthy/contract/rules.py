@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from shipworthy import clock
 from shipworthy.contract import cron
-from shipworthy.contract.records import SourceKind, Value
+from shipworthy.contract.records import Value
 from shipworthy.contract.toml import written
 
 _NAME = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
@@ -32,15 +32,6 @@ class Rule:
 
     expected: str  # in words, following "expected"
     take: Callable[[Any], Any]  # the value as the records keep it
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where data lies: "delta:data/flights@12"."""
-
-    kind: SourceKind
-    location: str
-    version: int | None
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -166,30 +157,6 @@ def _relative(value: object) -> str:
     return found
 
 
-def _source(value: object) -> Source:
-    found = _text(value)
-    kinds: tuple[SourceKind, ...] = get_args(SourceKind)
-    head, colon, location = found.partition(":")
-    kind = next((kind for kind in kinds if kind == head), None)
-    if kind is None:
-        raise ValueError(did_you_mean(head, kinds) if colon else f"did you mean {written('file:' + found)}?")
-    if not location.strip():
-        raise ValueError(f"where? {kind}: says no place")
-    path, at, version = location.rpartition("@")
-    if kind != "delta" or not at or "/" in version:
-        return Source(kind, location, None)
-    if not (version.isascii() and version.isdigit() and path):
-        raise ValueError("a pinned version is a number: delta:data/flights@12")
-    return Source(kind, path, int(version))
-
-
-def _unpinned(value: object) -> Source:
-    found = _source(value)
-    if found.version is not None:
-        raise ValueError(f"labels keep coming, so none is pinned: delta:{found.location}")
-    return found
-
-
 def _yearly(value: object) -> float:
     rate = value
     if isinstance(value, str):
@@ -242,8 +209,6 @@ BOOLEAN = Rule("true or false", _boolean)
 NAME = Rule("letters, digits and single dashes, at most 100", _name)
 FUNCTION = Rule('"module:function", relative to the contract\'s folder', _function)
 RELATIVE_PATH = Rule("a path relative to the contract's folder", _relative)
-SOURCE = Rule('"file:PATH", "delta:PATH", "delta:PATH@VERSION", "dvc:PATH" or "sql:QUERY"', _source)
-LIVING_SOURCE = Rule('"file:PATH", "delta:PATH", "dvc:PATH" or "sql:QUERY"', _unpinned)
 YEARLY = Rule('how often, such as "1 per year", "2 per month", or a number a year', _yearly)
 CRON = Rule('a cron schedule in UTC such as "0 2 * * *" (minute hour day month weekday)', _cron)
 ADDRESS = Rule("an http:// or https:// address", _address)

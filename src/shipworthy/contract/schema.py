@@ -15,11 +15,9 @@ from shipworthy.contract.rules import (
     CATEGORIES,
     CRON,
     FUNCTION,
-    LIVING_SOURCE,
     NAME,
     RELATIVE_PATH,
     SCALAR,
-    SOURCE,
     YEARLY,
     Rule,
     choice,
@@ -29,6 +27,7 @@ from shipworthy.contract.rules import (
     text,
     whole,
 )
+from shipworthy.contract.sources import LIVING_SOURCE, SOURCE
 
 Needs = Literal["training", "serving"]
 
@@ -77,6 +76,7 @@ DATA_SOURCE = Table(
     records.DataSource,
     {
         "source": SOURCE,
+        "query": text("a SELECT in the database's own SQL"),
         "target": text("the name of the label's column"),
         "time": text("the name of the column that history and holdout are cut by"),
         "keep": BOOLEAN,

@@ -10,6 +10,7 @@ import msgspec
 
 from shipworthy.contract.rules import Rule, did_you_mean
 from shipworthy.contract.schema import TABLES, Needs, Table
+from shipworthy.contract.sources import without_password
 from shipworthy.contract.toml import dotted, written
 from shipworthy.errors import Mistake
 
@@ -37,7 +38,7 @@ class Section:
 
 def mistake(path: Iterable[str], value: object, expected: str, suggestion: str = "") -> Mistake:
     """A mistake at a dotted key; `value` None means that nothing is written there."""
-    shown = "" if value is None else written(value)
+    shown = "" if value is None else without_password(written(value))
     return Mistake(dotted(*path), shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…", expected, suggestion)
 
 

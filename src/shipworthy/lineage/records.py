@@ -41,6 +41,9 @@ class DataPin(msgspec.Struct, frozen=True):
     columns: dict[str, str]  # name -> Arrow type
     snapshot: tuple[File, ...]  # kept copy in the object store; empty where the pinned version is the record
     cut: Cut | None  # of the source that holds the target
+    commit: str | None = None  # dvc: of git, where DVC's record of these bytes stands; None: on no commit, so copied
+    md5: str | None = None  # dvc: its own digest; ends in ".dir" for a folder
+    query: str | None = None  # sql:
 
 
 class CodeSnapshot(msgspec.Struct, frozen=True):
@@ -56,7 +59,7 @@ class CodeSnapshot(msgspec.Struct, frozen=True):
 class Environment(msgspec.Struct, frozen=True):
     """Where the training ran."""
 
-    lock: str  # digest of the lock file, kept as an object
+    lock: str  # digest of the hash-pinned requirements that it was built from, kept as an object
     python: str  # "3.11.7"
     implementation: str
     platform: str
@@ -66,6 +69,7 @@ class Environment(msgspec.Struct, frozen=True):
     threads: int
     distributions: dict[str, str]  # installed: name -> version
     variables: dict[str, str]  # those that shipworthy fixed: PYTHONHASHSEED, TZ, LC_ALL, OMP_NUM_THREADS, …
+    declared: str | None = None  # digest of the file that the contract names, an object; None in records of old
 
 
 class Run(msgspec.Struct, frozen=True):

@@ -12,13 +12,14 @@ from shipworthy.registry.records import AliasChange, Release, Verdict
 from shipworthy.store.ledger import Entry, Ledger
 
 SHORTEST = 6  # characters of a digest's beginning
+COMMIT = 12  # characters of a commit that people are shown
 
 
 class DataLineage(msgspec.Struct, frozen=True):
     """One data version that a model was made from."""
 
     name: str
-    version: str  # "delta:data/flights@12"; without "@…" for files
+    version: str  # "delta:data/flights@12", "dvc:data/flights.csv@3f2c91d0a4be"; without "@…" for files
     digest: str
     content_digest: str
     rows: int
@@ -154,13 +155,16 @@ def lineage_of_version(ledger: Ledger, version: str, *, model: str | None = None
 
 def version_of(pin: DataPin) -> str:
     """A data version as people name it."""
-    return f"{pin.kind}:{pin.location}" + ("" if pin.version is None else f"@{pin.version}")
+    at = pin.commit[:COMMIT] if pin.commit is not None else pin.version
+    return f"{pin.kind}:{pin.location}" + ("" if at is None else f"@{at}")
 
 
 def _is(pin: DataPin, version: str) -> bool:
     if version in (version_of(pin), f"{pin.name}@{pin.version}"):
         return True
-    return len(version) >= SHORTEST and any(d.startswith(version) for d in (pin.digest, pin.content_digest))
+    return len(version) >= SHORTEST and any(
+        each.startswith(version) for each in (pin.digest, pin.content_digest, pin.commit, pin.md5) if each is not None
+    )
 
 
 def _data(pin: DataPin) -> DataLineage:

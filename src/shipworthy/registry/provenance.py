@@ -70,11 +70,17 @@ def _dependencies(run: Run) -> list[Resource]:
 
 def _data(pin: DataPin) -> Resource:
     version = "" if pin.version is None else f"?version={pin.version}"
+    own = {"commit": pin.commit, "md5": pin.md5, "query": pin.query}
     return Resource(
         name=pin.name,
         uri=f"{pin.kind}:{pin.location}{version}",
         digest={"sha256": pin.digest, "content": pin.content_digest},
-        annotations={"rows": pin.rows, "table": pin.table, "cut": msgspec.to_builtins(pin.cut)},
+        annotations={
+            "rows": pin.rows,
+            "table": pin.table,
+            "cut": msgspec.to_builtins(pin.cut),
+            **{name: value for name, value in own.items() if value is not None},
+        },
     )
 
 
