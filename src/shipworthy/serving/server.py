@@ -6,12 +6,11 @@ import asyncio
 import socket
 import time
 
+from shipworthy.serving.accepting import Accepting
 from shipworthy.serving.answering import Answering, Exchange
 from shipworthy.serving.connection import Connection
 from shipworthy.serving.responses import Heads
 from shipworthy.serving.settings import Limits
-
-BACKLOG = 1024
 
 
 class Server:
@@ -30,7 +29,7 @@ class Server:
         self._waiting: list[Exchange] = []
         self._began = 0.0
         self._loop = loop
-        self._listening: asyncio.Server | None = None
+        self._accepting: Accepting | None = None
         self._ended = asyncio.Event()
 
     @property
@@ -38,15 +37,15 @@ class Server:
         """How many are open."""
         return len(self._connections)
 
-    async def start(self, listening: socket.socket) -> None:
+    def start(self, listening: socket.socket) -> None:
         """Begin to accept."""
-        self._listening = await self._loop.create_server(lambda: Connection(self), sock=listening, backlog=BACKLOG)
+        self._accepting = Accepting(self._loop, listening, lambda: Connection(self), self._look_for_end)
         self._sweep()
 
     async def drain(self) -> None:
         """Accept no more, answer what was read and whoever is in the middle of something, then end."""
-        if self._listening is not None:
-            self._listening.close()
+        if self._accepting is not None:
+            self._accepting.close()
         self.draining = True
         self._look_for_end()
         try:
@@ -88,5 +87,5 @@ class Server:
         self._loop.call_later(0.2 if self.draining else 1.0, self._sweep)
 
     def _look_for_end(self) -> None:
-        if self.draining and not self._connections:
+        if self.draining and not self._connections and not (self._accepting and self._accepting.opening):
             self._ended.set()

@@ -70,7 +70,7 @@ class Worker:
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         reader, self._writer = await asyncio.open_connection(sock=self._control)
         self._answering.metrics.begin()
-        await server.start(socket.socket(fileno=self._settings.socket))
+        server.start(socket.socket(fileno=self._settings.socket))
         orders = loop.create_task(self._obey(reader, server))
         gc.collect()
         gc.freeze()  # what a start leaves lives as long as the process: no collection looks at it again

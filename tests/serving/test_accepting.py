@@ -1,0 +1,105 @@
+"""Connections are taken as they come, whatever else the loop does in a turn."""
+
+import asyncio
+import errno
+import socket
+
+import uvloop
+
+from shipworthy.serving import accepting
+from shipworthy.serving.accepting import Accepting
+
+
+class Seen(asyncio.Protocol):
+    """Counts its connections."""
+
+    def __init__(self, made):
+        self.made = made
+
+    def connection_made(self, transport):
+        self.made.append(transport)
+
+
+def callers(listening, count):
+    return [socket.create_connection(listening.getsockname()) for _ in range(count)]
+
+
+def close(*what):
+    for one in what:
+        one.close()
+
+
+def listen():
+    return socket.create_server(("127.0.0.1", 0), backlog=256)
+
+
+def test_a_burst_of_connections_is_taken_in_one_turn_of_the_loop():
+    """Whoever comes while a model call is under way waits for that call, not for one call a caller before it."""
+
+    async def burst():
+        listening, made = listen(), []
+        ours = callers(listening, 100)
+        taking = Accepting(asyncio.get_running_loop(), listening, lambda: Seen(made), lambda: None)
+        turns = 0
+        while len(made) < 100 and turns < 90:
+            await asyncio.sleep(0)
+            turns += 1
+        taking.close()
+        close(*made, *ours)
+        await asyncio.sleep(0)
+        return len(made), turns
+
+    made, turns = uvloop.run(burst())
+    assert made == 100
+    assert turns < 10
+
+
+def test_no_more_than_a_number_is_taken_in_one_turn(monkeypatch):
+    monkeypatch.setattr(accepting, "MOST", 3)
+
+    async def burst():
+        listening, made = listen(), []
+        ours = callers(listening, 8)
+        taking = Accepting(asyncio.get_running_loop(), listening, lambda: Seen(made), lambda: None)
+        taking.accept()
+        opening = taking.opening
+        while len(made) < 8:
+            await asyncio.sleep(0.001)
+        taking.close()
+        close(*made, *ours)
+        return opening
+
+    assert uvloop.run(burst()) == 3
+
+
+class Exhausted:
+    """A listening socket that has no descriptors to give, twice."""
+
+    def __init__(self, listening):
+        self._listening = listening
+        self.failures = 2
+
+    def accept(self):
+        if self.failures:
+            self.failures -= 1
+            raise OSError(errno.EMFILE, "Too many open files")
+        return self._listening.accept()
+
+    def __getattr__(self, name):
+        return getattr(self._listening, name)
+
+
+def test_without_descriptors_it_waits_and_goes_on(monkeypatch):
+    monkeypatch.setattr(accepting, "PAUSE", 0.01)
+
+    async def short_of_descriptors():
+        listening, made = Exhausted(listen()), []
+        ours = callers(listening, 2)
+        taking = Accepting(asyncio.get_running_loop(), listening, lambda: Seen(made), lambda: None)
+        while len(made) < 2:
+            await asyncio.sleep(0.001)
+        taking.close()
+        close(*made, *ours)
+        return listening.failures
+
+    assert uvloop.run(short_of_descriptors()) == 0
