@@ -76,7 +76,7 @@ def test_a_name_that_is_nearly_right(shipped, name, told):
 
 
 def test_a_row_is_answered_by_the_live_release_without_a_server(user, row):
-    """With the answer that the release gave in training's own environment, whichever runtime it has; nothing is kept."""
+    """With the answer that the release gave in training's own environment, by either runtime; nothing is kept."""
     user.write("row.json", json.dumps(row))
     second = user.json("predict", "row.json")
     assert user.json("rollback", "--because", "a try")["release"] == 1

@@ -141,9 +141,9 @@ class Up:
         assert self.process.poll() is None, self.said
         self.url = str(json.loads(self._about.read_bytes())["server"])
 
-    def predict(self, *rows: dict[str, Any]) -> dict[str, Any]:
+    def predict(self, *rows: dict[str, Any], **more: Any) -> dict[str, Any]:
         """Asks for predictions; there has to be an answer."""
-        answer = httpx.post(f"{self.url}/predict", json={"rows": rows}, timeout=PATIENCE, trust_env=False)
+        answer = httpx.post(f"{self.url}/predict", json={"rows": rows, **more}, timeout=PATIENCE, trust_env=False)
         assert answer.status_code == httpx.codes.OK, answer.text
         return answer.json()
 
