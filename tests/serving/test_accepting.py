@@ -9,15 +9,19 @@ import uvloop
 from shipworthy.serving import accepting
 from shipworthy.serving.accepting import Accepting
 
+EXPECTED = 8
+
 
 class Seen(asyncio.Protocol):
     """Counts its connections."""
 
-    def __init__(self, made):
-        self.made = made
+    def __init__(self, made, enough=None):
+        self.made, self.enough = made, enough
 
     def connection_made(self, transport):
         self.made.append(transport)
+        if self.enough is not None and len(self.made) == EXPECTED:
+            self.enough.set()
 
 
 def callers(listening, count):
@@ -59,12 +63,11 @@ def test_no_more_than_a_number_is_taken_in_one_turn(monkeypatch):
 
     async def burst():
         listening, made = listen(), []
-        ours = callers(listening, 8)
-        taking = Accepting(asyncio.get_running_loop(), listening, lambda: Seen(made), lambda: None)
+        ours, enough = callers(listening, EXPECTED), asyncio.Event()
+        taking = Accepting(asyncio.get_running_loop(), listening, lambda: Seen(made, enough), lambda: None)
         taking.accept()
         opening = taking.opening
-        while len(made) < 8:
-            await asyncio.sleep(0.001)
+        await asyncio.wait_for(enough.wait(), 30)
         taking.close()
         close(*made, *ours)
         return opening
@@ -94,10 +97,9 @@ def test_without_descriptors_it_waits_and_goes_on(monkeypatch):
 
     async def short_of_descriptors():
         listening, made = Exhausted(listen()), []
-        ours = callers(listening, 2)
-        taking = Accepting(asyncio.get_running_loop(), listening, lambda: Seen(made), lambda: None)
-        while len(made) < 2:
-            await asyncio.sleep(0.001)
+        ours, enough = callers(listening, EXPECTED), asyncio.Event()
+        taking = Accepting(asyncio.get_running_loop(), listening, lambda: Seen(made, enough), lambda: None)
+        await asyncio.wait_for(enough.wait(), 30)
         taking.close()
         close(*made, *ours)
         return listening.failures

@@ -17,6 +17,7 @@ from shipworthy.models.runtimes.stand_in import stand_in_bundle
 from shipworthy.predictions import reader
 from shipworthy.predictions.frames import frame
 from shipworthy.serving.launch import WORKER, rehearse_server
+from shipworthy.serving.settings import Limits
 
 SHIFTS = {1: 0.0, 2: 1500.0, 3: -700.0}
 
@@ -143,6 +144,36 @@ def test_nothing_answered_is_lost_when_workers_are_killed(shop):
             load.wait_for(60)
     assert load.answered.items() <= logged(shop.logs).items()
     assert len({id_.split("-")[2] for id_ in load.answered}) == 4  # each start has a name of its own
+
+
+def test_a_worker_that_hangs_is_killed_and_its_callers_are_answered_by_the_next(shop):
+    """Nothing but its heartbeat tells a stopped process from one that has nothing to do."""
+    with running(shop.supervisor(shop.release(1), limits=Limits(hung=2.0))) as supervisor:
+        pid = supervisor.status().workers[0].pid
+        os.kill(pid, signal.SIGSTOP)
+        with Caller(supervisor.url) as caller:
+            assert caller.ask("/predict", {"rows": [ROW]})[0] == 200
+        assert supervisor.status().workers[0].pid != pid
+
+
+def test_a_swap_that_one_worker_hangs_in_is_given_up(shop):
+    before, after = shop.release(1), shop.release(2)
+    with running(shop.supervisor(before, workers=2, limits=Limits(hung=2.0))) as supervisor:
+        last = supervisor.status().workers[1].pid
+        os.kill(last, signal.SIGSTOP)
+        with pytest.raises(Refused, match="hung"):
+            supervisor.swap(after)
+        wait_until(lambda: restarted(supervisor, last))
+        assert [worker.release for worker in supervisor.status().workers] == [1, 1]
+
+
+def test_a_worker_that_does_not_get_ready_in_time_is_ended(shop):
+    """It says nothing, and holds up neither the watch over the others nor the end."""
+    silent = shop.supervisor(
+        shop.release(1), command=(sys.executable, "-c", "import time; time.sleep(60)"), limits=Limits(load=0.5)
+    )
+    with pytest.raises(Refused, match=r"said nothing for 0\.5 s"):
+        silent.start()
 
 
 def test_a_caller_that_connects_while_a_worker_is_dead_is_answered_by_the_next(shop):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import socket
 import subprocess
 import time
@@ -15,10 +16,13 @@ import msgspec
 from shipworthy import errors
 from shipworthy.errors import Refused, ShipworthyError
 from shipworthy.serving.control import Drain, Message, Ready, Swap, Unable, decode_report, line
+from shipworthy.serving.heartbeat import silent
 from shipworthy.serving.settings import WorkerSettings
 
 # Libraries that start a thread a core fight over the cores that the workers have, one each.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
+
+GLANCE = 0.25  # seconds between looks at a worker that is waited for
 
 
 class WorkerProcess:
@@ -30,7 +34,7 @@ class WorkerProcess:
         self.name = settings.name
         self.began = time.monotonic()
         self.ready: Ready | None = None
-        self._folder = settings.folder
+        self._settings = settings
         ours, theirs = socket.socketpair()
         told = msgspec.structs.replace(settings, socket=listening.fileno(), control=theirs.fileno())
         with theirs, output.open("ab") as log:
@@ -50,17 +54,35 @@ class WorkerProcess:
         """Whether the process runs."""
         return self.process.poll() is None
 
-    def wait_ready(self, patience: float) -> Ready:
-        """Wait for the worker's first word. Raises what it says kept it from serving; Refused where it says nothing."""
-        return self._heard(patience, self._folder)
+    @property
+    def hung(self) -> bool:
+        """Whether its loop has stood still for too long."""
+        return silent(Path(self._settings.metrics), self.name) > self._settings.limits.hung
 
-    def swap(self, folder: str, patience: float) -> Ready:
-        """Have it answer with another release. Raises what keeps it from that; the one before goes on answering."""
+    @property
+    def late(self) -> bool:
+        """Whether it should have loaded its first release by now."""
+        return self.ready is None and time.monotonic() - self.began > self._settings.limits.load
+
+    def wait_ready(self) -> Ready:
+        """Wait for the worker's first word. Raises what it says kept it from serving; Refused where it says nothing."""
+        return self._heard()
+
+    def look_ready(self) -> None:
+        """Take the worker's first word if it has come. Raises as `wait_ready`."""
+        if select.select([self._control], [], [], 0.0)[0]:
+            self._heard()
+
+    def swap(self, folder: str) -> Ready:
+        """Have it answer with another release. Raises what keeps it from that; the one before goes on answering.
+
+        A worker that says nothing in time is killed: nobody could tell what it answers with later.
+        """
         try:
             self._control.sendall(line(Swap(folder)))
         except OSError as error:
             raise Refused(f"worker {self.name} is gone: {error}") from error
-        return self._heard(patience, folder)
+        return self._heard()
 
     def drain(self) -> None:
         """Ask it to finish what it has read, and to end."""
@@ -72,25 +94,30 @@ class WorkerProcess:
         try:
             self.process.wait(patience)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+            self.kill()
         self._control.close()
 
-    def _heard(self, patience: float, folder: str) -> Ready:
-        message = self._listen(patience)
+    def kill(self) -> None:
+        """End it at once."""
+        self.process.kill()
+        self.process.wait()
+
+    def _heard(self) -> Ready:
+        message = self._listen()
         if isinstance(message, Ready):
-            self.ready, self._folder = message, folder
+            self.ready = message
             return message
         raise _error(message)
 
-    def _listen(self, patience: float) -> Message:
-        until = time.monotonic() + patience
+    def _listen(self) -> Message:
+        until = time.monotonic() + self._settings.limits.load
+        self._control.settimeout(GLANCE)
         while b"\n" not in self._unread:
-            self._control.settimeout(max(until - time.monotonic(), 0.001))
             try:
                 received = self._control.recv(65536)
             except TimeoutError:
-                raise Refused(f"worker {self.name} said nothing for {patience:g} s") from None
+                self._check(until)
+                continue
             if not received:
                 code = self.process.wait()
                 raise Refused(f"worker {self.name} ended with {code} before it was ready; its output says why")
@@ -98,6 +125,16 @@ class WorkerProcess:
         text, _, self._unread = self._unread.partition(b"\n")
         report: Message = decode_report(text)
         return report
+
+    def _check(self, until: float) -> None:
+        """Whether waiting for it makes sense any longer; if not, it is killed."""
+        limits = self._settings.limits
+        if self.hung:
+            self.kill()
+            raise Refused(f"worker {self.name} hung for {limits.hung:g} s and was killed")
+        if time.monotonic() > until:
+            self.kill()
+            raise Refused(f"worker {self.name} said nothing for {limits.load:g} s and was killed")
 
 
 def _error(unable: Unable) -> ShipworthyError:

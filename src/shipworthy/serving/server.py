@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from collections.abc import Callable
 
 from shipworthy.serving.accepting import Accepting
 from shipworthy.serving.answering import Answering, Exchange
@@ -19,7 +20,13 @@ class Server:
     Requests that were read in one turn of the loop are answered together at its end: a tick waits for nothing.
     """
 
-    def __init__(self, answering: Answering, limits: Limits, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        answering: Answering,
+        limits: Limits,
+        loop: asyncio.AbstractEventLoop,
+        beat: Callable[[], None] = lambda: None,  # called about once a second while the loop turns
+    ) -> None:
         self.limits = limits
         self.heads = Heads()
         self.draining = False
@@ -28,7 +35,7 @@ class Server:
         self._connections: set[Connection] = set()
         self._waiting: list[Exchange] = []
         self._began = 0.0
-        self._loop = loop
+        self._loop, self._beat = loop, beat
         self._accepting: Accepting | None = None
         self._ended = asyncio.Event()
 
@@ -81,6 +88,7 @@ class Server:
         self._answering.answer(waiting, self._began)
 
     def _sweep(self) -> None:
+        self._beat()
         self.now = now = self._loop.time()
         for connection in list(self._connections):
             connection.sweep(now)

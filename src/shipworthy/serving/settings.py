@@ -15,6 +15,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     unread: float = 30.0  # for a caller to take its answers
     connections: int = 10_000
     drain: float = 10.0  # for requests under way when the worker stops
+    load: float = 120.0  # for a worker to load a release; then it is ended and started again
+    hung: float = 60.0  # that the event loop may stand still, a model call included; then it is killed
 
 
 class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

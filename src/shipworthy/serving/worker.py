@@ -21,6 +21,7 @@ import uvloop
 from shipworthy.predictions.log import REHEARSAL, LogWriter, source_name
 from shipworthy.serving.answering import Answering
 from shipworthy.serving.control import Drain, Ready, Report, Unable, decode_order, line
+from shipworthy.serving.heartbeat import Heartbeat
 from shipworthy.serving.live import Live
 from shipworthy.serving.loading import load
 from shipworthy.serving.metrics import Metrics
@@ -66,7 +67,8 @@ class Worker:
     async def run(self) -> None:
         """Answer until told to stop."""
         loop = asyncio.get_running_loop()
-        server = Server(self._answering, self._settings.limits, loop)
+        heartbeat = Heartbeat(Path(self._settings.metrics), self._settings.name)
+        server = Server(self._answering, self._settings.limits, loop, heartbeat.beat)
         loop.add_signal_handler(signal.SIGTERM, self._stop.set)
         reader, self._writer = await asyncio.open_connection(sock=self._control)
         self._answering.metrics.begin()
