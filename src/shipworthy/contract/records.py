@@ -67,6 +67,7 @@ class Model(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     seed: int = 0
     version: int = 1  # the interface's major version: raised when callers would break
     threads: int = 1  # threads that training may use
+    sandbox: Literal["on", "off"] = "on"  # whether training is held to its declared inputs and no network
 
 
 class Purpose(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):

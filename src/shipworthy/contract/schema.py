@@ -58,6 +58,7 @@ MODEL = Table(
         "seed": whole(0, 2**32 - 1),
         "version": whole(1),
         "threads": whole(1),
+        "sandbox": choice(Literal["on", "off"]),
     },
     required=("name", "task", "train"),
     blank={"task": "classification", "train": ""},

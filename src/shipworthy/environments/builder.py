@@ -91,6 +91,15 @@ def interpreter(environment: Path) -> Path:
     return environment / "Scripts" / "python.exe" if sys.platform == "win32" else environment / "bin" / "python"
 
 
+def bytecode(environment: Path) -> Path:
+    """Where what is run in an environment keeps the bytecode that it compiled.
+
+    Beside it, so that no training may write into the environment itself. Python takes none that does not fit its
+    source, and a fresh environment begins with none.
+    """
+    return environment.with_name(f"{environment.name}.bytecode")
+
+
 def _cached(near: Path, content: bytes, python: str | None, cache: Path | None) -> Path:
     store = cache or layout.environments()
     folder = store / _key(content, python)

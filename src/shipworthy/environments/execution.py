@@ -8,32 +8,31 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Literal, get_args
 
 import msgspec
 
 from shipworthy.contract.records import Task, Value
-from shipworthy.environments import runner
+from shipworthy.environments import runner, undeclared
 from shipworthy.errors import TrainingFailed
 from shipworthy.models.records import TableKind
 
 # Seen by the user's code as they are outside: where things are on this machine, not what they are.
 PASSED = (
     "CUDA_VISIBLE_DEVICES",
-    "HOME",
     "LD_LIBRARY_PATH",
     "OPENBLAS_CORETYPE",
     "PATH",
     "SYSTEMROOT",
-    "TEMP",
-    "TMP",
-    "TMPDIR",
     "USER",
 )
+FOLDERS = ("HOME", "TEMP", "TMP", "TMPDIR")  # a sandbox has its own
 THREADS = (
     "BLIS_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -73,6 +72,10 @@ class Job(msgspec.Struct, frozen=True):
     holdout: str  # Parquet file of the features at least
     output: str  # folder
     extend: bool  # whether the probes file may still grow by split points
+    sandbox: bool = True  # whether the code is held to the paths above, the environment and no network
+    origin: str = ""  # folder that `project` was copied from, to tell what is not in the copy
+    bytecode: str = ""  # folder that keeps compiled Python for the next job in this environment, which it cannot change
+    home: str = ""  # of the user, to tell what is looked for there; filled in by `execute`
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -92,6 +95,8 @@ class Outcome(msgspec.Struct, frozen=True):
     cores: int
     blas: tuple[str, ...]
     distributions: dict[str, str]
+    sandbox: str  # what enforced it, e.g. "landlock abi 7, network namespace"; "off"
+    refused: tuple[str, ...]  # what the code was refused and went on without, with its line
 
 
 class _Failure(msgspec.Struct, frozen=True):
@@ -99,7 +104,8 @@ class _Failure(msgspec.Struct, frozen=True):
 
     step: str
     error: str
-    frames: tuple[tuple[str, int, str, str], ...]
+    frames: tuple[undeclared.Frame, ...]
+    refusal: undeclared.Refusal | None  # by the sandbox, where that is what it failed of
 
 
 class _Line(msgspec.Struct, frozen=True):
@@ -131,10 +137,8 @@ def execute(
     answered. TrainingFailed, with the error and the user's own lines, where the user's code fails.
     """
     output = Path(job.output)
-    specification = output / "job.json"
-    specification.write_bytes(msgspec.json.encode(job))
-    with (output / OUTPUT).open("wb") as log:
-        process = _start(python, specification, job, log)
+    with (output / OUTPUT).open("wb") as log, _folders(job) as own:
+        process = _start(python, msgspec.structs.replace(job, home=str(Path.home())), own, log)
         try:
             _follow(process, output, report, extend)
             # Not reaped yet, so that the number of its group cannot mean anybody else when the group is ended.
@@ -143,10 +147,36 @@ def execute(
             _end(process)
     if process.returncode == 0:
         return msgspec.json.decode((output / "result.json").read_bytes(), type=Outcome)
-    raise TrainingFailed(_explained(process.returncode, output))
+    raise TrainingFailed(_explained(process.returncode, job))
 
 
-def _start(python: Path, specification: Path, job: Job, log: IO[bytes]) -> subprocess.Popen[bytes]:
+@contextlib.contextmanager
+def _folders(job: Job) -> Iterator[dict[str, str]]:
+    """The variables of a sandbox's own folders, which are empty when a job begins; those outside where it has none.
+
+    Among the machine's temporary files, since the path of a socket may have 107 characters at most.
+    """
+    if not job.sandbox:
+        yield {name: os.environ[name] for name in FOLDERS if name in os.environ}
+        return
+    with tempfile.TemporaryDirectory(prefix="shipworthy-", ignore_cleanup_errors=True) as folder:
+        home, temporary = Path(folder).resolve() / "home", Path(folder).resolve() / "tmp"
+        home.mkdir()
+        temporary.mkdir()
+        variables = {"HOME": str(home), **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))}
+        if job.bytecode:
+            Path(job.bytecode).mkdir(parents=True, exist_ok=True)
+            variables["PYTHONPYCACHEPREFIX"] = job.bytecode
+        try:
+            yield variables
+        finally:
+            if job.bytecode:  # that of the project's own files is of no use to anybody else
+                shutil.rmtree(Path(job.bytecode, *Path(job.project).parts[1:]), ignore_errors=True)
+
+
+def _start(python: Path, job: Job, own: Mapping[str, str], log: IO[bytes]) -> subprocess.Popen[bytes]:
+    specification = Path(job.output) / "job.json"
+    specification.write_bytes(msgspec.json.encode(job))
     outside = {name: os.environ[name] for name in PASSED if name in os.environ}
     # Not -I: that would have Python ignore PYTHONHASHSEED, which is fixed here together with all other variables.
     return subprocess.Popen(
@@ -155,7 +185,7 @@ def _start(python: Path, specification: Path, job: Job, log: IO[bytes]) -> subpr
         stdout=subprocess.PIPE,
         stderr=log,
         cwd=job.project,
-        env={**outside, **variables(job.threads)},
+        env={**outside, **own, **variables(job.threads)},
         start_new_session=True,
     )
 
@@ -189,14 +219,17 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             stream.close()
 
 
-def _explained(code: int, output: Path) -> str:
+def _explained(code: int, job: Job) -> str:
+    output = Path(job.output)
     written = output / "error.json"
     if not written.is_file():
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended itself with code {code}"
         memory = "; the machine may have been out of memory" if code == -signal.SIGKILL else ""
         return f"the training {how}{memory}\n{_tail(output / OUTPUT)}".rstrip()
     failure = msgspec.json.decode(written.read_bytes(), type=_Failure)
-    lines = [f"  {file}, line {line}, in {function}\n    {text}" for file, line, function, text in failure.frames]
+    if failure.refusal is not None:
+        return undeclared.explained(failure.refusal, failure.error, job.origin)
+    lines = undeclared.lines(failure.frames)
     return "\n".join([f"{_DURING.get(failure.step, 'the training failed')}: {failure.error}", *lines])
 
 

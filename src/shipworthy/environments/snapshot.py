@@ -8,12 +8,13 @@ repository without a commit all work.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from shipworthy.contract.records import Contract
+from shipworthy.contract.records import Contract, SourceKind
 from shipworthy.errors import WrongUse
 from shipworthy.lineage.records import CodeSnapshot
 from shipworthy.store.layout import FOLDER
@@ -21,6 +22,8 @@ from shipworthy.store.objects import Objects, tree_digest
 
 MOST_BYTES = 200 * 2**20
 MOST_FILES = 20_000
+
+_SQLITE = re.compile(r"sqlite(?:\+\w+)?:///([^?]+)")
 
 # Never code, whatever git says.
 NEVER = frozenset({FOLDER, ".git", ".hg", ".svn", ".venv", "__pycache__"})
@@ -86,11 +89,19 @@ def data_locations(project: Path, contract: Contract) -> tuple[PurePosixPath, ..
     root = project.resolve()
     inside = []
     for kind, location in sources:
-        if kind in ("delta", "file") and "://" not in location:
-            path = (root / location).resolve()
+        for place in _places(kind, location):
+            path = (root / place).resolve()
             if path != root and path.is_relative_to(root):
                 inside.append(PurePosixPath(path.relative_to(root).as_posix()))
     return tuple(dict.fromkeys(inside))
+
+
+def _places(kind: SourceKind, location: str) -> tuple[str, ...]:
+    """Files and folders that a source lies in: none where it lies behind a URL."""
+    if kind == "sql":
+        name = _SQLITE.match(location)
+        return () if name is None else tuple(f"{name[1]}{suffix}" for suffix in ("", "-journal", "-shm", "-wal"))
+    return () if "://" in location else (location,)
 
 
 def _left_out(path: PurePosixPath, exclude: Sequence[PurePosixPath]) -> bool:

@@ -69,6 +69,8 @@ class Environment(msgspec.Struct, frozen=True):
     threads: int
     distributions: dict[str, str]  # installed: name -> version
     variables: dict[str, str]  # those that shipworthy fixed: PYTHONHASHSEED, TZ, LC_ALL, OMP_NUM_THREADS, …
+    sandbox: str = "not recorded"  # what held it to its inputs, e.g. "landlock abi 7, network namespace"; "off"
+    refused: tuple[str, ...] = ()  # what its code reached for, was refused, and went on without
     declared: str | None = None  # digest of the file that the contract names, an object; None in records of old
 
 

@@ -79,6 +79,7 @@ class Setting:
     code: Path
     environment: Path
     work: Path  # the job's own folder; does not exist yet
+    origin: Path  # the project, which `code` is a snapshot of: only to tell what is not in that
 
 
 def target_source(contract: Contract) -> DataSource:
@@ -144,6 +145,9 @@ def run_job(
         holdout=str(bundle / HOLDOUT),
         output=str(output),
         extend=frozen is None,
+        sandbox=contract.model.sandbox == "on",
+        origin=str(setting.origin.resolve()),
+        bytecode=str(builder.bytecode(setting.environment)),
     )
     outcome = execution.execute(
         builder.interpreter(setting.environment),
@@ -176,6 +180,8 @@ def environment_of(outcome: execution.Outcome, lock: str, threads: int) -> Envir
         threads=threads,
         distributions=outcome.distributions,
         variables=execution.variables(threads),
+        sandbox=outcome.sandbox,
+        refused=outcome.refused,
     )
 
 

@@ -47,7 +47,7 @@ def rebuild(entry: Entry, state: State, *, key: str | None = None, report: Repor
     record = _Record(entry.id, run, {file.path: file.digest for file in run.files})
     progress = making.Progress(report, STEPS)
     with workplace(state.layout.work(), "rebuild") as work:
-        job = Setting(work / "code", work / "environment", work / "job")
+        job = Setting(work / "code", work / "environment", work / "job", state.layout.project)
         frozen = _materialised(record, state, job, work, progress)
         tables = {pin.name: sources.reread(pin, state.layout.project, state.objects) for pin in run.data}
         progress("environment")

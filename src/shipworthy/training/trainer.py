@@ -83,7 +83,7 @@ def train(
         pins = tuple(_pin(reading.pin, data) for reading in readings.values())
         progress("code")
         code = recipe.code if recipe is not None else snapshot.of_project(project, contract, state.objects)
-        setting = Setting(work / "code", environment, work / "job")
+        setting = Setting(work / "code", environment, work / "job", project)
         state.objects.materialise(code.files, setting.code)
         try:
             outcome, bundle = making.run_job(contract, parameters, data, setting, None, progress)

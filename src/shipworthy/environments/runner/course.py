@@ -13,12 +13,15 @@ import time
 import traceback
 import types
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from shipworthy.environments.runner import answering, blame, canonical, keeping, surroundings, tables, thresholds
 from shipworthy.environments.runner.channel import Channel
+from shipworthy.environments.runner.sandbox import closing, refusals
 
+OUTPUT = "output.txt"  # where standard output and error go
 FAILED = 3  # exit code: the user's code failed, and error.json says how
 
 Job = dict[str, Any]  # environments.execution.Job, as JSON
@@ -27,14 +30,19 @@ Job = dict[str, Any]  # environments.execution.Job, as JSON
 def run(path: Path) -> int:
     """One job; its exit code."""
     job = json.loads(path.read_text(encoding="utf-8"))
+    watch, enforcement = closing.close(job) if job["sandbox"] else (None, "off")  # before there is a second thread
     channel = Channel()
+    output = Path(job["output"])
     try:
         result = _course(job, channel)
     except Exception as error:
         traceback.print_exc()
-        _write(Path(job["output"]) / "error.json", {"step": channel.step, **blame.told(error, Path(job["project"]))})
+        refusal = refusals.found(error, watch, output / OUTPUT) if watch else None
+        told = {"step": channel.step, **blame.told(error, Path(job["project"])), "refusal": refusal and asdict(refusal)}
+        _write(output / "error.json", told)
         return FAILED
-    _write(Path(job["output"]) / "result.json", result)
+    enforced = {"sandbox": enforcement, "refused": refusals.passed_over(watch) if watch else []}
+    _write(output / "result.json", {**result, **enforced})
     return 0
 
 

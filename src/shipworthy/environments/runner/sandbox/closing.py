@@ -1,0 +1,59 @@
+"""Closing the sandbox around a job: by the kernel as far as it lets, and by the audit hook in any case."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from shipworthy.environments.runner.sandbox import system
+from shipworthy.environments.runner.sandbox.reach import Reach
+from shipworthy.environments.runner.sandbox.watching import Watch
+
+RUNNER = Path(__file__).resolve().parents[1]
+
+
+def close(job: dict[str, Any]) -> tuple[Watch, str]:
+    """Hold this process and all that it starts to a job's declared inputs: what watches it, and what enforces it.
+
+    To be called while there is one thread only, before any code of the user's.
+    """
+    reach = Reach(
+        readable=[*system.readable(), str(RUNNER), *job["data"].values(), job["probes"], job["holdout"]],
+        writable=[*system.writable(), job["project"], job["output"], *_own_folders()],
+        closed=system.foreign(),
+    )
+    files, network = _by_kernel(reach)
+    stands_for = ((job["project"], job["origin"]), (os.environ.get("HOME", ""), job["home"]))
+    watch = Watch(
+        reach,
+        Path(job["project"]),
+        loopback=network == "network namespace",
+        elsewhere=tuple((inside, outside) for inside, outside in stands_for if inside and outside),
+    )
+    watch.begin()
+    return watch, _said(files, network)
+
+
+def _own_folders() -> list[str]:
+    """For temporary files, for what libraries keep at home, and for compiled bytecode."""
+    return [path for path in (os.environ.get("TMPDIR"), os.environ.get("HOME"), sys.pycache_prefix) if path]
+
+
+def _by_kernel(reach: Reach) -> tuple[int, str | None]:
+    """The ABI of Landlock or 0, and what closes the network."""
+    if sys.platform != "linux":
+        return 0, None
+    try:
+        from shipworthy.environments.runner.sandbox import landlock, network  # noqa: PLC0415 - Linux only
+    except ImportError:  # a Python without ctypes
+        return 0, None
+    closed = network.close()  # first: what is enclosed may write to /proc no more
+    return landlock.restrict(reach), closed
+
+
+def _said(files: int, network: str | None) -> str:
+    if not files and not network:
+        return "audit hooks only"
+    return f"{f'landlock abi {files}' if files else 'audit hooks'}, {network or 'audit hooks for the network'}"
