@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from shipworthy.cli.console import Progress, marked, say, say_json, say_plain, table
 from shipworthy.cli.options import HERE, Folder, Json
 from shipworthy.errors import Refused, Undecided, WrongUse
+
+if TYPE_CHECKING:
+    from shipworthy.registry.records import Release
 
 RunName = Annotated[str, typer.Argument(help="A run: its id, the beginning of it, or latest.")]
 
@@ -116,8 +119,8 @@ def release(run: RunName = "latest", project: Folder = HERE, json: Json = False)
     if json:
         say_json(released)
         return
-    proof = "proven by rebuilding it" if released.proven else "UNPROVEN: it was never rebuilt"
-    say(marked("passed", f"{released.model}@{released.number} is live, {proof}; signed by {released.key}"))
+    outcome = "passed" if released.proven else "waived"
+    say(marked(outcome, f"{released.model}@{released.number} is live, {_proof(released)}; signed by {released.key}"))
 
 
 def ship(project: Folder = HERE, json: Json = False) -> None:
@@ -137,6 +140,12 @@ def ship(project: Folder = HERE, json: Json = False) -> None:
         elif shipped.release is not None:
             say(marked("waived", shipped.reason))
     _stop_unless(shipped.outcome, shipped.reason)
+
+
+def _proof(released: Release) -> str:
+    against = [f"{verdict.check} {verdict.outcome}" for verdict in released.verdicts if verdict.outcome != "passed"]
+    against += [] if released.rebuild else ["never rebuilt"]
+    return "proven by rebuilding it" if released.proven else f"UNPROVEN: {', '.join(against)}"
 
 
 def _say_verdicts(verdicts: object) -> None:
