@@ -14,7 +14,10 @@ IN_CI = os.environ.get("CI") == "true"
 PROGRAMS = {
     "chromium": "apt-get install chromium",
     "chromedriver": "apt-get install chromium-driver",
+    "curl": "apt-get install curl",
     "git": "apt-get install git",
+    "openssl": "apt-get install openssl",
+    "pg_ctlcluster": "apt-get install postgresql",
 }
 
 
