@@ -15,10 +15,12 @@ from typing import Any
 
 from shipworthy.models.inside.convention import CONVERTED, EXACT
 from shipworthy.models.inside.own_call import timed
+from shipworthy.models.inside.parent import follow
 
 
 def run(spec_path: Path) -> int:
     """Converts the model that a spec names; 0 whenever there is a result to read."""
+    follow()
     spec = json.loads(spec_path.read_text())
     folder = Path(spec["bundle"])
     sys.path[:0] = spec["path"]
@@ -90,7 +92,8 @@ def _told(error: Exception) -> str:
 
 
 def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    for folder in (path.parent.parent, path.parent):  # not those above: where the bundle has been removed, it stays so
+        folder.mkdir(exist_ok=True)
     part = path.with_name(f"{path.name}.part")
     part.write_bytes(content)
     part.replace(path)
