@@ -13,7 +13,8 @@ from shipworthy.models.records import Answers
 from shipworthy.predictions import reader
 from shipworthy.predictions.log import LogWriter
 from shipworthy.serving import predicting
-from shipworthy.serving.answering import Answering, Exchange
+from shipworthy.serving.answering import Answering
+from shipworthy.serving.exchange import Exchange, Head
 from shipworthy.serving.live import live
 from shipworthy.serving.loading import load_rehearsal
 from shipworthy.serving.metrics import Metrics, exposition
@@ -63,12 +64,12 @@ class Desk:
     def ask(self, *bodies):
         """Requests of one tick; their answers."""
         sender = Sender()
-        self.answering.answer([Exchange(sender, b"POST", b"/predict", body, False) for body in bodies], 0.0)
+        self.answering.answer([Exchange(sender, Head(b"POST", b"/predict"), body) for body in bodies], 0.0)
         return sender.replies
 
     def ready(self):
         sender = Sender()
-        self.answering.answer([Exchange(sender, b"GET", b"/v2/health/ready", b"", False)], 0.0)
+        self.answering.answer([Exchange(sender, Head(b"GET", b"/v2/health/ready"), b"")], 0.0)
         return sender.replies[0]
 
     def logged(self):

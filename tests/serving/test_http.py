@@ -334,3 +334,26 @@ def test_the_start_page_says_what_there_is(caller):
         method, path = line.split()
         caller.send(request(path, b"{}" if method == "POST" else b"", method))
         assert caller.answer()[0] in (200, 422)
+
+
+def test_a_head_that_was_seen_before_reads_as_it_did_the_first_time(caller):
+    """Heads are known again by their bytes: with another body, cut in two, after others, and with a longer body."""
+    first, second = predict({**ROW, "distance": 111}), predict({**ROW, "distance": 222})
+    head, _, body = second.partition(b"\r\n\r\n")
+    for parts, count in (
+        ([first], 1),
+        ([second], 1),
+        ([second[:-7], second[-7:]], 1),
+        ([head[:9], second[9:]], 1),
+        ([first + second + first[:30], first[30:]], 3),
+        ([head + b"\r\n\r\n", body], 1),
+        ([second], 1),
+    ):
+        for part in parts:
+            caller.send(part)
+            time.sleep(0.01)
+        for _ in range(count):
+            status, _, said = caller.answer()
+            assert status == 200
+        distance = 111 if (len(parts) == 2 and count == 3) or parts == [first] else 222
+        assert json.loads(said)["predictions"][0]["probabilities"]["yes"] == pytest.approx(expected(distance))

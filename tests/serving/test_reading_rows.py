@@ -2,11 +2,13 @@
 
 import json
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.serving.conftest import DESCRIPTION, FEATURES, ROW
 
+from shipworthy.contract.records import Feature
 from shipworthy.serving.native import Native
 from shipworthy.serving.problems import Problem
 from shipworthy.serving.rows import RowFormat
@@ -48,7 +50,7 @@ def test_the_fast_way_and_the_slow_way_agree(changed, left_out):
 def test_a_good_row_is_its_values():
     call = READ(json.dumps({"rows": [ROW], "id": "mine"}).encode())
     assert call.rows == [(500.0, 1, False, "UA", "EWR", APRIL, None, 20.5, 0.0)]
-    assert (call.id, call.ids, call.flags) == ("mine", None, [])
+    assert (call.id, call.ids, call.flags) == ("mine", None, ())
 
 
 @pytest.mark.parametrize(
@@ -103,7 +105,7 @@ def test_a_misspelt_feature_gets_the_likely_one():
 def test_a_flagged_value_is_passed_on_and_a_defaulted_one_replaced():
     call = READ(json.dumps({"rows": [{**ROW, "gusts": 250, "rain": -3}]}).encode())
     assert call.rows[0][-2:] == (250.0, 0.5)
-    assert call.flags == [(0, 7), (0, 8)]
+    assert call.flags == ((0, 7), (0, 8))
 
 
 def test_a_default_stands_in_for_an_absent_value_of_any_kind():
@@ -148,3 +150,19 @@ def test_columns_are_what_runtimes_take():
     assert [column.dtype.kind for column in columns] == ["f", "i", "b", "O", "O", "i", "f", "f", "f"]
     assert columns[5].tolist() == [APRIL, APRIL + 1]
     assert str(columns[6].tolist()) == "[nan, 3.0]"
+
+
+@given(st.lists(st.tuples(*[st.floats() | st.none(), st.integers(-(2**63), 2**63 - 1), st.booleans()]), min_size=1))
+def test_columns_hold_exactly_what_the_rows_hold(rows):
+    """Whole numbers too that no double holds, and beside them all numbers as one array of doubles."""
+    features = (
+        Feature(name="a", type="float", nullable=True),
+        Feature(name="b", type="integer"),
+        Feature(name="c", type="boolean"),
+    )
+    columns = RowFormat(features).columns(rows)
+    assert columns[1].tolist() == [row[1] for row in rows]
+    assert columns[2].tolist() == [row[2] for row in rows]
+    for place, column in enumerate(columns):
+        np.testing.assert_array_equal(columns.numbers[:, place], column.astype(float))
+    np.testing.assert_array_equal(columns[0], np.array([row[0] for row in rows], float))

@@ -34,8 +34,22 @@ RuntimeName = Literal["onnx", "lightgbm", "python", "stand-in"]
 Columns = list[NDArray[np.generic]]
 NULL_TIMESTAMP = -(2**63)
 
+
+NUMERIC = ("float", "integer", "boolean")  # types of features that a double can stand for
+
+
+class SideBySide(list[NDArray[np.generic]]):
+    """Columns whose numbers are at hand as one array, too, for runtimes that would otherwise have to join them."""
+
+    __slots__ = ("numbers",)
+
+    def __init__(self, columns: Columns, numbers: NDArray[np.float64]) -> None:
+        super().__init__(columns)
+        self.numbers = numbers  # (n, k) in double precision: features that are float, integer or boolean, in order
+
+
 # What the user's functions and models are handed rows in.
-TableKind = Literal["pandas", "polars", "pyarrow"]
+TableKind = Literal["pandas", "polars", "pyarrow", "numpy"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
 
 import msgspec
 
 from shipworthy import clock
 from shipworthy.predictions.log import LogWriter
 from shipworthy.serving.answer import Answer
+from shipworthy.serving.exchange import Exchange
 from shipworthy.serving.live import Live
 from shipworthy.serving.metrics import Metrics
 from shipworthy.serving.predicting import LogFailed, Outcome, Predicting, in_batches
@@ -18,25 +18,6 @@ from shipworthy.serving.problems import Problem, reply_to
 from shipworthy.serving.responses import Reply
 from shipworthy.serving.routes import Dialect, Page, Routes
 from shipworthy.serving.rows import Call
-
-
-class Answerable(Protocol):
-    """Whoever sent a request."""
-
-    def reply(self, reply: Reply, *, close: bool, bodyless: bool) -> None:
-        """Take the answer; a connection gets its answers in the order of its requests."""
-        ...
-
-
-class Exchange(msgspec.Struct, frozen=True, gc=False):
-    """A request as it was read."""
-
-    sender: Any  # Answerable
-    method: bytes
-    target: bytes  # path and query
-    body: bytes | bytearray
-    close: bool  # the connection ends with the answer
-    problem: Problem | None = None  # the request could not be read
 
 
 class _Asked(msgspec.Struct, frozen=True, gc=False):
@@ -79,7 +60,7 @@ class Answering:
             except Problem as problem:
                 for feature in problem.refused:
                     refused[feature] = refused.get(feature, 0) + 1
-                replies[index] = reply_to(problem, plain=exchange.target.startswith(b"/v2"))
+                replies[index] = reply_to(problem, plain=exchange.head.target.startswith(b"/v2"))
         if asked or refused:
             self._predict(asked, arrived, refused, replies)
         self._send(exchanges, replies)
@@ -90,7 +71,7 @@ class Answering:
     def _read(self, index: int, exchange: Exchange, asked: list[_Asked], replies: list[Reply | None]) -> None:
         if exchange.problem is not None:
             raise exchange.problem
-        found = self._routes.find(exchange.method, exchange.target)
+        found = self._routes.find(exchange.head.method, exchange.head.target)
         if isinstance(found, Page):
             replies[index] = found.make()
         else:
@@ -117,11 +98,16 @@ class Answering:
             replies[one.place] = _reply(one, outcome)
 
     def _send(self, exchanges: Sequence[Exchange], replies: Sequence[Reply | None]) -> None:
+        fine = 0
         for exchange, reply in zip(exchanges, replies, strict=True):
             if reply is None:
-                raise AssertionError(f"{exchange.target!r} has no reply")
-            self.metrics.status(reply.status)
-            exchange.sender.reply(reply, close=exchange.close, bodyless=exchange.method == b"HEAD")
+                raise AssertionError(f"{exchange.head.target!r} has no reply")
+            if reply.status == 200:
+                fine += 1
+            else:
+                self.metrics.status(reply.status)
+            exchange.sender.reply(reply, close=exchange.head.close, bodyless=exchange.head.method == b"HEAD")
+        self.metrics.status(200, fine)
 
 
 def _reply(one: _Asked, outcome: Outcome) -> Reply:

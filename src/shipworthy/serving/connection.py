@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import httptools
 
-from shipworthy.serving.answering import Exchange
+from shipworthy.serving.exchange import Exchange, Head, KnownHeads
 from shipworthy.serving.problems import Problem
 from shipworthy.serving.responses import CONTINUE, Heads, Reply
 from shipworthy.serving.settings import Limits
@@ -25,6 +25,7 @@ class Owner(Protocol):
 
     limits: Limits
     heads: Heads
+    known: KnownHeads
     now: float  # coarse: seconds of the loop's clock at the last sweep
     draining: bool
 
@@ -47,7 +48,7 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_awaited", "_begun", "_body", "_digits", "_expects", "_head_bytes", "_head_done", "_length", "_more",
         "_owes_continue", "_owner", "_parser", "_problem", "_refused", "_since", "_target", "_transport",
-        "_unread_since",
+        "_unread_since", "_whole",
     )  # fmt: skip
 
     def __init__(self, owner: Owner) -> None:
@@ -62,6 +63,7 @@ class Connection(asyncio.Protocol):
         self._owes_continue = False
         self._since = 0.0  # of the last change of state: coarse
         self._unread_since: float | None = None  # the caller does not take its answers
+        self._whole: bytes | None = None  # bytes that began with a request and are being parsed
         self.on_message_begin()
         self._begun = False
 
@@ -85,20 +87,18 @@ class Connection(asyncio.Protocol):
         if not self._more:
             return
         if not self._begun:
-            self._since = self._owner.now
+            owner = self._owner
+            self._since = owner.now
+            end = data.find(b"\r\n\r\n") + 4
+            known = owner.known.get(data[:end])
+            if known is not None and len(data) - end == known[1]:
+                self._awaited += 1
+                owner.take(Exchange(self, known[0], data[end:]))
+                return
+            self._whole = data
         elif not self._head_done:
             self._head_bytes += len(data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._go_on_without_upgrade(data[upgrade.args[0] :])
-        except httptools.HttpParserError as error:
-            self._refuse(self._problem or Problem(400, f"this is not HTTP/1.1: {error}"))
-            return
-        if self._problem is not None:
-            self._refuse(self._problem)
-        elif self._begun and not self._head_done and self._head_bytes > self._owner.limits.head:
-            self._refuse(Problem(431, f"the head of the request is longer than {self._owner.limits.head} bytes"))
+        self._parse(data)
 
     def eof_received(self) -> bool:
         """The caller sends no more; its answers are still written."""
@@ -174,7 +174,10 @@ class Connection(asyncio.Protocol):
         if close:
             self._more = False
         self._awaited += 1
-        self._owner.take(Exchange(self, parser.get_method(), self._target, self._body, close))
+        head = Head(parser.get_method(), self._target, close)
+        if self._whole is not None and not close and not self._expects:
+            self._owner.known.learn(self._whole, head, self._body)
+        self._owner.take(Exchange(self, head, self._body))
 
     # the server
 
@@ -214,6 +217,21 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def _parse(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._go_on_without_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError as error:
+            self._refuse(self._problem or Problem(400, f"this is not HTTP/1.1: {error}"))
+            return
+        finally:
+            self._whole = None
+        if self._problem is not None:
+            self._refuse(self._problem)
+        elif self._begun and not self._head_done and self._head_bytes > self._owner.limits.head:
+            self._refuse(Problem(431, f"the head of the request is longer than {self._owner.limits.head} bytes"))
+
     def _watched(self, name: bytes, value: bytes) -> None:
         if name == b"content-length":
             self._length = int(value) if value.isdigit() else 0
@@ -249,7 +267,7 @@ class Connection(asyncio.Protocol):
         self._begun = False
         self._awaited += 1
         self._since = self._owner.now
-        self._owner.take(Exchange(self, b"", self._target, b"", close=True, problem=problem))
+        self._owner.take(Exchange(self, Head(b"", self._target, close=True), b"", problem))
 
     def _end(self) -> None:
         self._more = False

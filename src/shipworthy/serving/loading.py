@@ -81,7 +81,7 @@ def _probes(bundle: Bundle) -> Columns:
         (table[feature.name].cast(pa.int64()) if feature.type == "timestamp" else table[feature.name]).to_pylist()
         for feature in features
     ]
-    return RowFormat(features).columns(zip(*columns, strict=True))
+    return RowFormat(features).columns(list(zip(*columns, strict=True)))
 
 
 def _any_row(features: tuple[Feature, ...]) -> Columns:

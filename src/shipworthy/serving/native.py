@@ -77,10 +77,13 @@ class Native:
     def write(self, call: Call, answer: Answer) -> bytes:
         """The body of an answer."""
         probabilities = self._probabilities
-        predictions = [
-            Predicted(id_, said, probabilities(*values) if probabilities is not None else None)
-            for id_, said, values in zip(answer.ids, answer.predictions, answer.values, strict=True)
-        ]
+        if probabilities is None:
+            predictions = list(map(Predicted, answer.ids, answer.predictions))
+        elif len(answer.ids) == 1:
+            predictions = [Predicted(answer.ids[0], answer.predictions[0], probabilities(*answer.values[0]))]
+        else:
+            shares = [probabilities(*values) for values in answer.values]
+            predictions = list(map(Predicted, answer.ids, answer.predictions, shares))
         return self._encode(Predictions(self._release, self._model, predictions, call.id))
 
     def _look_again(self, body: bytes | bytearray) -> Call:

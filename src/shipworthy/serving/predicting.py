@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shipworthy.models.answers import prediction
 from shipworthy.predictions.log import LogWriter
 from shipworthy.serving.answer import Answer
 from shipworthy.serving.live import Live
@@ -110,16 +110,26 @@ class Predicting:
             raise LogFailed(f"the prediction log cannot be written: {error.strerror or error}") from error
 
     def _answers(self, calls: Sequence[Call], values: NDArray[np.float64], offset: int) -> list[Outcome]:
-        said, numbers = prediction(values, self.live.description.classes).tolist(), values.tolist()
+        numbers = values.tolist()
+        said = self._said(values, numbers)
         begin = f"{self._log.prefix}{offset}-"
+        ids = [f"{begin}{number}" for number in range(len(numbers))]
+        if len(calls) == len(ids):
+            return [Answer([id_], [one], [row]) for id_, one, row in zip(ids, said, numbers, strict=True)]
         answers: list[Outcome] = []
         row = 0
         for call in calls:
             end = row + len(call.rows)
-            ids = [f"{begin}{number}" for number in range(row, end)]
-            answers.append(Answer(ids, said[row:end], numbers[row:end]))
+            answers.append(Answer(ids[row:end], said[row:end], numbers[row:end]))
             row = end
         return answers
+
+    def _said(self, values: NDArray[np.float64], numbers: list[list[float]]) -> list[Any]:
+        """The predictions, as `models.answers.prediction` has them: the first of equals."""
+        classes = self.live.description.classes
+        if not classes:
+            return [row[0] for row in numbers]
+        return [classes[likeliest] for likeliest in values.argmax(axis=1).tolist()]
 
 
 def _caller_ids(calls: Sequence[Call]) -> list[str | None] | None:

@@ -8,8 +8,10 @@ contract asks for that.
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -19,20 +21,20 @@ from msgspec.structs import astuple
 
 from shipworthy import clock
 from shipworthy.contract.records import Feature
-from shipworthy.models.records import NULL_TIMESTAMP, Columns
+from shipworthy.models.records import NULL_TIMESTAMP, NUMERIC, Columns, SideBySide
 
 Row = tuple[Any, ...]  # values in the contract's order: float, int (timestamps too), bool, str or None
 
 EXACT = 2**53  # a nullable integer travels as a float64, which is exact up to here
 
 
-class Call(msgspec.Struct, frozen=True):
+class Call(msgspec.Struct, frozen=True, gc=False):
     """Rows to be answered, checked, and what the caller calls them."""
 
     rows: list[Row]
     id: str | None = None  # echoed; also the row's own id where there is one row
     ids: list[str] | None = None  # a row each
-    flags: list[tuple[int, int]] = []  # (row, feature's index) of violations that are let through
+    flags: Sequence[tuple[int, int]] = ()  # (row, feature's index) of violations that are let through
 
 
 class RowFormat:
@@ -41,16 +43,44 @@ class RowFormat:
     def __init__(self, features: Sequence[Feature]) -> None:
         self.type = _row_type(features)  # refuses whatever the contract does not allow
         self._instants = [index for index, feature in enumerate(features) if feature.type == "timestamp"]
-        self._makers = [_TO_COLUMN[_kind(feature)] for feature in features]
+        self._numbers = [index for index, feature in enumerate(features) if feature.type in NUMERIC]
+        self._others = [
+            (index, _TO_COLUMN[_kind(feature)]) for index, feature in enumerate(features) if _kind(feature) != "float"
+        ]
+        self._pack = struct.Struct(f"={len(self._numbers)}d").pack
+        self._width = len(features)
+        self._select = _selection(self._numbers, len(features))
 
     def rows(self, decoded: Iterable[msgspec.Struct]) -> list[Row]:
         """Values of decoded structs. OverflowError for a timestamp that nanoseconds do not hold."""
-        rows = [astuple(struct) for struct in decoded]
+        rows: list[Row] = list(map(astuple, decoded))
         return [self._with_instants(row) for row in rows] if self._instants else rows
 
-    def columns(self, rows: Iterable[Row]) -> Columns:
-        """The columns of at least one row."""
-        return [make(values) for make, values in zip(self._makers, zip(*rows, strict=True), strict=True)]
+    def columns(self, rows: Sequence[Row]) -> Columns:
+        """The columns of at least one row.
+
+        All numbers go through one array of doubles, which is several times faster than an array each. A whole number
+        that doubles do not hold exactly is put into its own column from its row.
+        """
+        if not self._numbers:
+            return [make([row[index] for row in rows]) for index, make in self._others]
+        table = np.frombuffer(bytearray().join(map(self._packed, rows))).reshape(len(rows), -1)
+        by_column = list(np.ascontiguousarray(table.T))
+        if not self._others:
+            return SideBySide(by_column, table)
+        columns: list[Any] = [None] * self._width
+        for index, column in zip(self._numbers, by_column, strict=True):
+            columns[index] = column
+        for index, make in self._others:
+            columns[index] = make([row[index] for row in rows])
+        return SideBySide(columns, table)
+
+    def _packed(self, row: Row) -> bytes:
+        numbers = self._select(row)
+        try:
+            return self._pack(*numbers)
+        except struct.error:  # a null
+            return self._pack(*[math.nan if number is None else number for number in numbers])
 
     def _with_instants(self, row: Row) -> Row:
         values = list(row)
@@ -127,6 +157,15 @@ _PLAIN: dict[str, Callable[[Feature], Any]] = {
 }
 
 
+def _selection(indices: Sequence[int], width: int) -> Callable[[Row], Sequence[Any]]:
+    """What takes these values out of a row."""
+    if len(indices) == width:
+        return lambda row: row
+    if len(indices) == 1:
+        return lambda row: (row[indices[0]],)
+    return itemgetter(*indices) if indices else lambda row: ()
+
+
 def _kind(feature: Feature) -> str:
     if feature.nullable and feature.type in ("integer", "boolean"):
         return "float"
@@ -134,7 +173,6 @@ def _kind(feature: Feature) -> str:
 
 
 _TO_COLUMN: dict[str, Callable[[Sequence[Any]], Any]] = {
-    "float": lambda values: np.array(values, np.float64),  # None becomes NaN
     "integer": lambda values: np.array(values, np.int64),
     "boolean": lambda values: np.array(values, np.bool_),
     "category": lambda values: np.array(values, object),

@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable
 
 from shipworthy.serving.accepting import Accepting
-from shipworthy.serving.answering import Answering, Exchange
+from shipworthy.serving.answering import Answering
 from shipworthy.serving.connection import Connection
+from shipworthy.serving.exchange import Exchange, KnownHeads
 from shipworthy.serving.responses import Heads
 from shipworthy.serving.settings import Limits
 
@@ -29,6 +30,7 @@ class Server:
     ) -> None:
         self.limits = limits
         self.heads = Heads()
+        self.known = KnownHeads()
         self.draining = False
         self.now = 0.0
         self._answering = answering

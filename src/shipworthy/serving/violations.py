@@ -45,7 +45,7 @@ def examine(features: Sequence[Feature], rows: Sequence[Any]) -> Call:
     values = [judge.row(number, row) for number, row in enumerate(rows)]
     if judge.violations:
         raise refusal(judge.violations, tuple(judge.refused))
-    return Call(rows=values, flags=judge.flags)
+    return Call(rows=values, flags=tuple(judge.flags))
 
 
 def refusal(violations: Sequence[Violation], refused: tuple[int, ...] = ()) -> Problem:

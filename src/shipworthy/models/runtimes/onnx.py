@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from shipworthy.errors import NotFound, WrongUse
 from shipworthy.models.bundle import Bundle
 from shipworthy.models.inside.convention import NULL_TEXT, NUMBERS
-from shipworthy.models.records import Answers, Columns, RuntimeName
+from shipworthy.models.records import NUMERIC, Answers, Columns, RuntimeName, SideBySide
 from shipworthy.models.runtimes import FILES
 
 Feed = Callable[[NDArray[Any]], NDArray[Any]]
@@ -43,6 +43,9 @@ class OnnxRuntime:
         names = [feature.name for feature in bundle.description.features]
         listed = self._session.get_modelmeta().custom_metadata_map.get(NUMBERS, "[]")
         self._numbers = [names.index(name) for name in json.loads(listed)] if kinds.pop(NUMBERS, None) else []
+        self._all_numbers = self._numbers == [
+            index for index, feature in enumerate(bundle.description.features) if feature.type in NUMERIC
+        ]
         unknown = sorted(set(kinds) - set(names))
         if unknown:
             raise WrongUse(f"{path} asks for {', '.join(unknown)}, which the model's features do not have")
@@ -54,7 +57,9 @@ class OnnxRuntime:
     def predict(self, columns: Columns) -> Answers:
         """Answers to n rows."""
         feeds = {name: feed(columns[index]) for index, name, feed in self._feeds}
-        if self._numbers:
+        if self._all_numbers and isinstance(columns, SideBySide):
+            feeds[NUMBERS] = columns.numbers
+        elif self._numbers:
             feeds[NUMBERS] = _side_by_side([columns[index] for index in self._numbers])
         values = self._session.run(self._output, feeds)[0]
         if values.dtype != np.float64:
