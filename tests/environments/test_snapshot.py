@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pytest
 
@@ -109,7 +109,14 @@ def test_variables_of_an_outer_git_command_are_not_followed(project, objects, mo
 
 
 def test_what_is_named_as_data_is_no_code(project, objects):
-    for name in ("data/flights/part.parquet", "data/outcomes/part.parquet", "data/notes.md"):
+    given = (
+        "data/flights/part.parquet",
+        "data/outcomes/part.parquet",
+        "data/tracked/a.csv",
+        "data/w.db",
+        "data/notes.md",
+    )
+    for name in given:
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).write_text("")
     contract = Contract(
@@ -120,11 +127,17 @@ def test_what_is_named_as_data_is_no_code(project, objects):
             DataSource(name="flights", kind="delta", location="data/flights", target="late"),
             DataSource(name="far", kind="delta", location="s3://bucket/table"),
             DataSource(name="beside", kind="file", location="../outside.csv"),
+            DataSource(name="tracked", kind="dvc", location="data/tracked"),
+            DataSource(name="asked", kind="sql", location="sqlite:///data/w.db?timeout=9", query="SELECT 1"),
+            DataSource(name="elsewhere", kind="sql", location="postgresql://db/data", query="SELECT 1"),
         ),
         labels=Labels(kind="delta", location="./data/outcomes/", key="id", target="late"),
     )
     excluded = snapshot.data_locations(project, contract)
-    assert excluded == (PurePosixPath("data/flights"), PurePosixPath("data/outcomes"))
+    assert set(map(str, excluded)) == {
+        *("data/flights", "data/outcomes", "data/tracked"),
+        *(f"data/w.db{suffix}" for suffix in ("", "-journal", "-shm", "-wal")),
+    }
     assert paths(snapshot.snapshot(project, objects, excluded)) == CODE | {"data/notes.md"}
 
 

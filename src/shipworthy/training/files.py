@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
+from shipworthy import digest
 from shipworthy.errors import NotFound, WrongUse
 from shipworthy.store.objects import File, Objects
 
@@ -22,7 +23,8 @@ def keep(path: Path, objects: Objects) -> tuple[File, ...]:
         return objects.put_tree(path.parent, [Path(path.name)])
     if not path.is_dir():
         raise NotFound(f"{path} does not exist; expected a {' or '.join(READABLE)} file, or a folder of them")
-    inside = [each.relative_to(path) for each in sorted(path.rglob("*")) if each.is_file() and _is_data(path, each)]
+    inside = [each.relative_to(path) for each in sorted(path.rglob("*")) if each.is_file()]
+    inside = [each for each in inside if is_data(each)]
     if not inside:
         raise NotFound(f"{path} holds no {' or '.join(READABLE)} file")
     return objects.put_tree(path, inside)
@@ -30,8 +32,13 @@ def keep(path: Path, objects: Objects) -> tuple[File, ...]:
 
 def read(files: Sequence[File], objects: Objects) -> pa.Table:
     """The rows of kept files, in the order of their paths."""
-    tables = [_read_one(file.path, objects.get(file.digest)) for file in files]
+    tables = [parsed(file.path, objects.get(file.digest)) for file in files]
     return joined(tables, "the files of one source")
+
+
+def digest_of(files: Sequence[File]) -> str:
+    """Identity of a source's files: their paths and bytes."""
+    return digest.of_value(["files 1", [[file.path, file.digest] for file in files]])
 
 
 def joined(tables: Sequence[pa.Table], what: str) -> pa.Table:
@@ -42,13 +49,17 @@ def joined(tables: Sequence[pa.Table], what: str) -> pa.Table:
         raise WrongUse(f"{what} do not have the same columns: {error}") from None
 
 
-def _is_data(root: Path, path: Path) -> bool:
-    """Names with a leading dot or underscore are marks of the programs that wrote the folder."""
-    hidden = any(part.startswith((".", "_")) for part in path.relative_to(root).parts)
+def is_data(path: PurePath) -> bool:
+    """Whether a file is read, by its path within the source's folder.
+
+    Names with a leading dot or underscore are marks of the programs that wrote the folder.
+    """
+    hidden = any(part.startswith((".", "_")) for part in path.parts)
     return not hidden and path.name.endswith(READABLE)
 
 
-def _read_one(name: str, content: bytes) -> pa.Table:
+def parsed(name: str, content: bytes) -> pa.Table:
+    """The rows of one file; its name says of which kind it is. WrongUse."""
     stream = pa.BufferReader(content)
     try:
         if name.endswith(".parquet"):

@@ -8,12 +8,11 @@ from pathlib import Path
 import msgspec
 import pyarrow as pa
 
-from shipworthy import digest
 from shipworthy.contract.records import DataSource
-from shipworthy.errors import NotFound, Undecided, WrongUse
+from shipworthy.errors import NotFound, Undecided
 from shipworthy.lineage.records import Cut, DataPin
 from shipworthy.store.objects import File, Objects
-from shipworthy.training import delta, files
+from shipworthy.training import delta, dvc, files, sql
 from shipworthy.training.content import content_digest
 
 
@@ -25,19 +24,42 @@ class Reading:
     pin: DataPin  # without a cut
 
 
-def read(source: DataSource, project: Path, objects: Objects) -> Reading:
-    """A source as it is now: the newest version of a Delta table unless one is named, files snapshotted.
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What each kind of source tells."""
 
-    NotFound where it does not exist; WrongUse for a kind that cannot be trained on.
+    rows: pa.Table
+    digest: str
+    kept: tuple[File, ...]
+    table: str | None = None
+    version: int | None = None
+    commit: str | None = None
+    md5: str | None = None
+
+
+def read(source: DataSource, project: Path, objects: Objects) -> Reading:
+    """A source as it is now, or as the version that it is pinned to: what can change unseen is kept as it is read.
+
+    NotFound where it does not exist or its bytes cannot be had any more; WrongUse where it cannot be read.
     """
-    if source.kind == "delta":
-        found = delta.read(located(project, source.location), source.version, objects if source.keep else None)
-        return Reading(found.rows, _pin(source, found.rows, found.digest, found.files, (found.table, found.version)))
-    if source.kind == "file":
-        kept = files.keep(project / source.location, objects)
-        rows = files.read(kept, objects)
-        return Reading(rows, _pin(source, rows, _digest_of(kept), kept, (None, None)))
-    raise WrongUse(f"data.{source.name} = {source.kind}:{source.location}: expected delta: or file:")
+    found = _READERS[source.kind](source, project, objects)
+    pin = DataPin(
+        name=source.name,
+        kind=source.kind,
+        location=source.location,
+        version=found.version,
+        table=found.table,
+        digest=found.digest,
+        content_digest=content_digest(found.rows),
+        rows=found.rows.num_rows,
+        columns={field.name: str(field.type) for field in found.rows.schema},
+        snapshot=found.kept,
+        cut=None,
+        commit=found.commit,
+        md5=found.md5,
+        query=source.query,
+    )
+    return Reading(found.rows, pin)
 
 
 def reread(pin: DataPin, project: Path, objects: Objects) -> pa.Table:
@@ -65,36 +87,53 @@ def with_cut(pin: DataPin, cut: Cut) -> DataPin:
     return msgspec.structs.replace(pin, cut=cut)
 
 
+def same(pin: DataPin, other: DataPin) -> bool:
+    """Whether two pins stand for the same rows.
+
+    The bytes of a table that was compacted or vacuumed, or of a query's answer, differ where its rows do not.
+    """
+    if pin.kind == "file" or other.kind == "file":
+        return pin.digest == other.digest
+    return pin.digest == other.digest or pin.content_digest == other.content_digest
+
+
 def _reread(pin: DataPin, project: Path, objects: Objects) -> tuple[pa.Table, str]:
-    if pin.kind == "file":
-        return files.read(pin.snapshot, objects), _digest_of(pin.snapshot)
+    """The rows, and the digest of what they were read from."""
     if pin.snapshot:
-        return delta.read_kept(pin.snapshot, objects), pin.digest
-    found = delta.read(located(project, pin.location), pin.version)
-    return found.rows, found.digest
+        # The kept rows of a Delta table are not its files.
+        kept = pin.digest if pin.kind == "delta" else files.digest_of(pin.snapshot)
+        return files.read(pin.snapshot, objects), kept
+    if pin.kind == "dvc":
+        tracked = dvc.read(project, pin.location, pin.commit, objects)
+        return tracked.rows, tracked.digest
+    version = delta.read(located(project, pin.location), pin.version)
+    return version.rows, version.digest
 
 
-def _pin(
-    source: DataSource, rows: pa.Table, sha: str, kept: tuple[File, ...], table: tuple[str | None, int | None]
-) -> DataPin:
-    return DataPin(
-        name=source.name,
-        kind=source.kind,
-        location=source.location,
-        version=table[1],
-        table=table[0],
-        digest=sha,
-        content_digest=content_digest(rows),
-        rows=rows.num_rows,
-        columns={field.name: str(field.type) for field in rows.schema},
-        snapshot=kept,
-        cut=None,
-    )
+def _read_file(source: DataSource, project: Path, objects: Objects) -> _Found:
+    kept = files.keep(project / source.location, objects)
+    return _Found(files.read(kept, objects), files.digest_of(kept), kept)
 
 
-def _digest_of(kept: tuple[File, ...]) -> str:
-    return digest.of_value(["files 1", [[file.path, file.digest] for file in kept]])
+def _read_delta(source: DataSource, project: Path, objects: Objects) -> _Found:
+    found = delta.read(located(project, source.location), source.version, objects if source.keep else None)
+    return _Found(found.rows, found.digest, found.files, table=found.table, version=found.version)
+
+
+def _read_dvc(source: DataSource, project: Path, objects: Objects) -> _Found:
+    found = dvc.read(project, source.location, source.revision, objects, copy=source.keep)
+    return _Found(found.rows, found.digest, found.files, commit=found.commit, md5=found.md5)
+
+
+def _read_sql(source: DataSource, project: Path, objects: Objects) -> _Found:
+    kept = (sql.keep(source.location, str(source.query), project, objects),)
+    return _Found(files.read(kept, objects), files.digest_of(kept), kept)
+
+
+_READERS = {"file": _read_file, "delta": _read_delta, "dvc": _read_dvc, "sql": _read_sql}
 
 
 def _version(pin: DataPin) -> str:
+    if pin.commit is not None:
+        return f"commit {pin.commit}"
     return f"version {pin.version}" if pin.version is not None else "snapshot"

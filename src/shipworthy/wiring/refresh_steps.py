@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 
-import msgspec
-
 from shipworthy.contract.violations import violations
 from shipworthy.errors import Undecided
 from shipworthy.lineage.records import Run
@@ -37,9 +35,7 @@ class RefreshSteps:
         source = run.contract.target_source
         if source is None:
             return "the live release's contract names no data with a target"
-        rows = sources.read(
-            msgspec.structs.replace(source, version=None), self._project.layout.project, self._project.objects
-        ).rows
+        rows = sources.read(source.newest, self._project.layout.project, self._project.objects).rows
         parts = cut.cut(rows, source, run.contract.retraining)
         found = [*violations(run.contract, parts.history), *violations(run.contract, parts.holdout)]
         return "; ".join(str(violation) for violation in found if not violation.tolerated)

@@ -90,5 +90,5 @@ def _same_code(project: Project, run: Run) -> bool:
 
 def _same_data(project: Project, run: Run) -> bool:
     root, objects = project.layout.project, project.objects
-    now = {source.name: sources.read(source, root, objects).pin.digest for source in project.contract.data}
-    return now == {pin.name: pin.digest for pin in run.data}
+    now = {source.name: sources.read(source, root, objects).pin for source in project.contract.data}
+    return now.keys() == {pin.name for pin in run.data} and all(sources.same(now[pin.name], pin) for pin in run.data)

@@ -39,7 +39,7 @@ def train_project(project: Project, report: Report, changes: Mapping[str, str] |
 def train_again(project: Project, live: Entry, report: Report, key: str) -> Entry:
     """Train a run's own recipe (contract, code, lock, parameters) on the newest data; once a key."""
     run = live.decode(Run)
-    data = tuple(msgspec.structs.replace(source, version=None) for source in run.contract.data)
+    data = tuple(source.newest for source in run.contract.data)
     contract = msgspec.structs.replace(run.contract, data=data)
     return train(
         contract,
