@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
 import pytest
+import s3
 from deltalake import DeltaTable, write_deltalake
 
 from shipworthy.contract.records import DataSource
 from shipworthy.errors import NotFound, Undecided, WrongUse
 from shipworthy.store.objects import Objects
 from shipworthy.training.content import content_digest
-from shipworthy.training.sources import read, reread
+from shipworthy.training.sources import read, reread, same
 
 ROWS = pa.table({"x": [1, 2, 3], "s": ["a", None, "c"]})
 MORE = pa.table({"x": [4], "s": ["d"]})
@@ -143,5 +146,106 @@ def test_a_table_that_is_not_there_is_told(tmp_path, objects):
     with pytest.raises(NotFound, match="no Delta table"):
         read(delta_source(), tmp_path, objects)
     write_deltalake(tmp_path / "table", ROWS)
-    with pytest.raises(NotFound, match="no version 9"):
+    with pytest.raises(NotFound, match="no version 9 that can be read"):
         read(delta_source(version=9), tmp_path, objects)
+
+
+def with_protocol(where: Path, protocol: dict, configuration: dict) -> None:
+    """Rewrite the table's first log entry as another writer would have written it."""
+    entry = where / "_delta_log" / f"{0:020d}.json"
+    actions = [json.loads(line) for line in entry.read_text().splitlines()]
+    for action in actions:
+        if "protocol" in action:
+            action["protocol"] = protocol
+        if "metaData" in action and configuration:
+            action["metaData"]["configuration"] = configuration
+            schema = json.loads(action["metaData"]["schemaString"])
+            for number, field in enumerate(schema["fields"]):
+                field["metadata"] = {
+                    "delta.columnMapping.id": number,
+                    "delta.columnMapping.physicalName": field["name"],
+                }
+            action["metaData"]["schemaString"] = json.dumps(schema)
+    entry.write_text("\n".join(map(json.dumps, actions)) + "\n")
+
+
+def features(*names: str) -> dict:
+    return {"minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": names, "writerFeatures": names}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "configuration", "error", "said"),
+    [
+        (features("deletionVectors"), {}, WrongUse, "uses deletionVectors, which is not read here; rewrite it"),
+        (features("columnMapping"), {"delta.columnMapping.mode": "name"}, WrongUse, "uses columnMapping"),
+        (
+            {"minReaderVersion": 2, "minWriterVersion": 5},
+            {"delta.columnMapping.mode": "id"},
+            WrongUse,
+            "uses columnMapping",
+        ),
+        (features("notInventedYet"), {}, NotFound, "cannot be read: .*notInventedYet"),
+    ],
+)
+def test_a_table_that_would_be_read_wrongly_is_refused(tmp_path, objects, protocol, configuration, error, said):
+    write_deltalake(tmp_path / "table", ROWS)
+    with_protocol(tmp_path / "table", protocol, configuration)
+    with pytest.raises(error, match=said):
+        read(delta_source(), tmp_path, objects)
+
+
+@pytest.fixture
+def bucket(tmp_path, monkeypatch):
+    """A table in a bucket, and the key to it."""
+    write_deltalake(tmp_path / "bucket" / "data" / "table", ROWS)
+    write_deltalake(tmp_path / "bucket" / "data" / "table", MORE, mode="append")
+    with s3.server(tmp_path / "bucket", "the-key") as endpoint:
+        for name, value in {
+            "ENDPOINT_URL": endpoint,
+            "ALLOW_HTTP": "true",
+            "REGION": "us-east-1",
+            "ACCESS_KEY_ID": "the-key",
+            "SECRET_ACCESS_KEY": "of no interest",
+        }.items():
+            monkeypatch.setenv(f"AWS_{name}", value)
+        yield tmp_path / "bucket"
+
+
+def test_a_table_in_an_object_store_is_read_like_one_in_a_folder(tmp_path, objects, bucket):
+    far = DataSource(name="rows", kind="delta", location=f"s3://{s3.BUCKET}/data/table")
+    near = DataSource(name="rows", kind="delta", location="bucket/data/table")
+    found = read(far, tmp_path, objects)
+    assert found.rows.equals(read(near, tmp_path, objects).rows)
+    assert found.pin.digest == read(near, tmp_path, objects).pin.digest
+    assert read(msgspec.structs.replace(far, version=0), tmp_path, objects).rows.equals(ROWS)
+    assert reread(found.pin, tmp_path / "elsewhere", objects).equals(found.rows)
+
+
+def test_an_object_store_that_refuses_is_undecided_and_an_unknown_one_wrong(tmp_path, objects, bucket, monkeypatch):
+    far = DataSource(name="rows", kind="delta", location=f"s3://{s3.BUCKET}/data/table")
+    pin = read(far, tmp_path, objects).pin
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "another")
+    for attempt in (lambda: read(far, tmp_path, objects), lambda: reread(pin, tmp_path, objects)):
+        with pytest.raises(Undecided, match=r"s3://warehouse/data/table cannot be reached: .*403 Forbidden") as error:
+            attempt()
+        assert "\x1b" not in str(error.value)
+    for url in ("ftp://host/table", "hdfs://host/table", "https://host/table"):
+        with pytest.raises(WrongUse, match="read from a folder, s3://, gs:// or az://, not from"):
+            read(DataSource(name="rows", kind="delta", location=url), tmp_path, objects)
+
+
+def test_pins_of_the_same_rows_are_the_same_however_the_table_keeps_them(tmp_path, objects):
+    write_deltalake(tmp_path / "table", ROWS)
+    write_deltalake(tmp_path / "table", MORE, mode="append")
+    pin = read(delta_source(), tmp_path, objects).pin
+    DeltaTable(tmp_path / "table").optimize.compact()
+    compacted = read(delta_source(), tmp_path, objects).pin
+    assert compacted.digest != pin.digest
+    assert same(compacted, pin)
+    write_deltalake(tmp_path / "table", MORE, mode="append")
+    assert not same(read(delta_source(), tmp_path, objects).pin, pin)
+    pq.write_table(ROWS, tmp_path / "a.parquet")
+    pq.write_table(ROWS.take([2, 1, 0]), tmp_path / "b.parquet")
+    assert not same(
+        read(file_source("a.parquet"), tmp_path, objects).pin, read(file_source("b.parquet"), tmp_path, objects).pin
+    )

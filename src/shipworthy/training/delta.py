@@ -7,6 +7,7 @@ machine. `DeltaTable.to_pyarrow_table()` is not used: it has been seen to abort 
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,9 @@ from shipworthy.training.files import joined
 
 # Without reading these, rows that were deleted would come back, or columns have the wrong names.
 UNREADABLE = frozenset({"deletionVectors", "columnMapping"})
+SCHEMES = ("file", "s3", "s3a", "gs", "az", "azure", "abfs", "abfss", "adl")  # of which both readers here know
+
+_MARKS = re.compile(r"\x1b\[[0-9;]*m|↳")  # that the library paints its errors with
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,8 @@ class Version:
 def read(location: str, version: int | None, keep: Objects | None = None) -> Version:
     """A version, the newest unless one is named; with `keep`, its rows are copied there.
 
-    NotFound where there is no such table or version; Undecided where its files are gone.
+    NotFound where there is no such table or version; WrongUse where it is of a kind that cannot be read; Undecided
+    where its files are gone or the place cannot be reached.
     """
     table = _open(location, version)
     _refuse_unreadable(table, location)
@@ -72,16 +77,29 @@ def _kept(rows: pa.Table, objects: Objects) -> tuple[File, ...]:
 
 
 def _open(location: str, version: int | None) -> DeltaTable:
+    scheme, url, _ = location.partition("://")
+    if url and scheme not in SCHEMES:
+        raise WrongUse(f"{location}: a Delta table is read from a folder, s3://, gs:// or az://, not from {scheme}://")
     try:
         return DeltaTable(location, version=version)
     except TableNotFoundError:
         raise NotFound(f"{location} is no Delta table") from None
     except DeltaError as error:
-        raise NotFound(f"{location} has no version {version}: {error}") from None
+        what = "cannot be read" if version is None else f"has no version {version} that can be read"
+        raise NotFound(f"{location} {what}: {_said(error)}") from None
+    except OSError as error:
+        raise Undecided(f"could not decide: {location} cannot be reached: {_said(error)}") from None
+
+
+def _said(error: Exception) -> str:
+    """On one line, without colours."""
+    return " ".join(_MARKS.sub(" ", str(error)).split())
 
 
 def _refuse_unreadable(table: DeltaTable, location: str) -> None:
     found = UNREADABLE.intersection(table.protocol().reader_features or ())
+    if table.metadata().configuration.get("delta.columnMapping.mode", "none") != "none":
+        found |= {"columnMapping"}  # tables of reader version 2 have no list of features
     if found:
         raise WrongUse(
             f"{location} uses {', '.join(sorted(found))}, which is not read here; rewrite it without, or name an "
