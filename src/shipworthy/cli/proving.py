@@ -52,6 +52,10 @@ def train(
                 f"{len(run.code.files)} files, {run.code.digest[:12]}, {_commit(run.code.commit, run.code.dirty)}",
             ),
             ("environment", f"{len(run.environment.distributions)} distributions, Python {run.environment.python}"),
+            (
+                "sandbox",
+                "; ".join([run.environment.sandbox, *(f"refused: {each}" for each in run.environment.refused)]),
+            ),
             ("metrics", ", ".join(f"{name} {value:.4f}" for name, value in run.metrics.items()) or "none reported"),
             ("trained in", f"{run.seconds:.1f} s"),
         ),

@@ -42,6 +42,7 @@ def _say_release(release: ReleaseView, previous: int | None) -> None:
     proof = f"proven ({release.rung})" if release.proven else "UNPROVEN"
     before = f"; previous is @{previous}" if previous is not None else ""
     say(marked("passed" if release.proven else "waived", f"@{release.number} is live, {proof}, {release.run}{before}"))
+    say("  " + marked("passed" if "landlock" in release.sandbox else "waived", f"{'sandbox':<14} {release.sandbox}"))
     for check in release.checks:
         say("  " + marked(check.outcome, f"{check.check:<14} {check.reason}"))
 

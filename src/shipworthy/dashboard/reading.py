@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from shipworthy import clock
 from shipworthy.contract.records import Contract
 from shipworthy.dashboard.view import AlertView, CheckView, EvidenceView, Mark, QualityView, ReleaseView, StatusView
-from shipworthy.lineage.records import Rebuild
+from shipworthy.lineage.records import Rebuild, Run
 from shipworthy.monitoring.closing import newest_event_time
 from shipworthy.monitoring.records import Alarm, Quality, WindowEvidence
 from shipworthy.refresh.records import Refresh, Trigger
@@ -52,7 +52,14 @@ def read_view(
 def _release(ledger: Ledger, release: Release) -> ReleaseView:
     rebuilt = ledger.get(release.rebuild).decode(Rebuild).rung if release.rebuild else "not rebuilt"
     checks = tuple(CheckView(verdict.check, verdict.outcome, verdict.reason) for verdict in release.verdicts)
-    return ReleaseView(release.number, release.run, release.proven, rebuilt, release.at, checks)
+    return ReleaseView(
+        release.number, release.run, release.proven, rebuilt, release.at, checks, _sandbox(ledger, release)
+    )
+
+
+def _sandbox(ledger: Ledger, release: Release) -> str:
+    entry = ledger.get(release.run)
+    return entry.decode(Run).environment.sandbox if entry.kind == "run" else "not trained here"
 
 
 def _evidence(ledger: Ledger, model: str) -> tuple[EvidenceView, ...]:

@@ -47,6 +47,8 @@ class RunLineage(msgspec.Struct, frozen=True):
     dirty: bool | None
     lock: str  # digest
     python: str
+    sandbox: str  # what held the training to its declared inputs; "off"
+    refused: tuple[str, ...]  # what its code reached for and went on without
     parameters: dict[str, Value]
     seed: int
     metrics: dict[str, float]
@@ -124,6 +126,8 @@ def lineage_of_run(ledger: Ledger, entry: Entry) -> RunLineage:
         dirty=run.code.dirty,
         lock=run.environment.lock,
         python=run.environment.python,
+        sandbox=run.environment.sandbox,
+        refused=run.environment.refused,
         parameters=run.parameters,
         seed=run.seed,
         metrics=run.metrics,

@@ -28,7 +28,11 @@ def provenance_statement(identity: Identity, run: Run, verdicts: Sequence[Verdic
             "buildDefinition": {
                 "buildType": BUILD_TYPE,
                 "externalParameters": _external(run),
-                "internalParameters": {"variables": run.environment.variables, "threads": run.environment.threads},
+                "internalParameters": {
+                    "variables": run.environment.variables,
+                    "threads": run.environment.threads,
+                    "sandbox": run.environment.sandbox,
+                },
                 "resolvedDependencies": [msgspec.to_builtins(resource) for resource in _dependencies(run)],
             },
             "runDetails": {
