@@ -74,7 +74,11 @@ def _rehearse(project: Project, report: Report) -> Rehearsal:
     """As a user would: once more where the machine was too busy to tell."""
     said = ""
     for _ in range(TRIES):
-        _, rehearsal = rehearse_project(project, report, quick=False)
+        try:
+            _, rehearsal = rehearse_project(project, report, quick=False)
+        except Undecided as error:
+            said = str(error)
+            continue
         if rehearsal.verdict.outcome == "passed":
             return rehearsal
         said = rehearsal.verdict.reason

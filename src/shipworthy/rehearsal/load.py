@@ -135,9 +135,15 @@ def _generate(plan: Plan, seconds: float) -> Answer:
         )
     except subprocess.TimeoutExpired as error:
         raise Undecided(f"the load generator did not finish within {patience:.0f} s") from error
+    said = done.stderr.decode(errors="replace").strip()[-500:]
     if done.returncode != 0:
-        raise Undecided(f"the load generator failed: {done.stderr.decode(errors='replace').strip()[-500:]}")
-    return msgspec.msgpack.decode(done.stdout, type=Answer)
+        raise Undecided(f"the load generator failed: {said}")
+    try:
+        return msgspec.msgpack.decode(done.stdout, type=Answer)
+    except msgspec.DecodeError as error:
+        raise Undecided(
+            f"the load generator ended without an answer ({len(done.stdout)} bytes: {error}) {said}"
+        ) from error
 
 
 def _load(answer: Answer, rate: float) -> Load:
