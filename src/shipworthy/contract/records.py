@@ -115,6 +115,7 @@ class Serving(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     durability: Literal["process", "disk"] = "process"
     workers: int = 1
     max_rows: int = 10_000  # rows a request
+    deadline_ms: float | None = None  # a request that cannot be answered within it is refused at once; None = never
     host: str = "127.0.0.1"
     port: int = 8080
     event_time: str | None = None  # a timestamp feature; None = arrival

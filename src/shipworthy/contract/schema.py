@@ -118,6 +118,7 @@ SERVING = Table(
         "durability": choice(Literal["process", "disk"]),
         "workers": whole(1),
         "max_rows": whole(1),
+        "deadline_ms": _positive,
         "host": text("an address to listen on"),
         "port": whole(0, 65535),
         "event_time": text("the name of a timestamp feature"),

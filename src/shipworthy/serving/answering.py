@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 
@@ -9,12 +10,13 @@ import msgspec
 
 from shipworthy import clock
 from shipworthy.predictions.log import LogWriter
+from shipworthy.serving.admission import Ask, admitted
 from shipworthy.serving.answer import Answer
 from shipworthy.serving.exchange import Exchange
 from shipworthy.serving.live import Live
 from shipworthy.serving.metrics import Metrics
 from shipworthy.serving.predicting import LogFailed, Outcome, Predicting, in_batches
-from shipworthy.serving.problems import Problem, reply_to
+from shipworthy.serving.problems import Overloaded, Problem, reply_to
 from shipworthy.serving.responses import Reply
 from shipworthy.serving.routes import Dialect, Page, Routes
 from shipworthy.serving.rows import Call
@@ -26,6 +28,7 @@ class _Asked(msgspec.Struct, frozen=True, gc=False):
     place: int  # among the tick's exchanges
     dialect: Dialect
     call: Call
+    deadline: float | None  # seconds from its sending
 
 
 class Answering:
@@ -37,6 +40,7 @@ class Answering:
         self._log, self._routes = log, routes
         self._predicting = Predicting(live, log, metrics)
         self._live = live
+        self._cost = live.cost
 
     @property
     def live(self) -> Live:
@@ -46,10 +50,14 @@ class Answering:
     def swap(self, live: Live, metrics: Metrics, routes: Routes) -> None:
         """Answer with another release from the next tick on; the log's new segment is open already."""
         self._live, self.metrics, self._routes = live, metrics, routes
+        self._cost = live.cost
         self._predicting = Predicting(live, self._log, metrics)
 
-    def answer(self, exchanges: Sequence[Exchange], began: float) -> None:
-        """Answer everything that was read since the last tick, which began at `began` (time.perf_counter)."""
+    def answer(self, exchanges: Sequence[Exchange], began: float, waited: float = 0.0) -> None:
+        """Answer everything that was read since the last tick, which began at `began` (time.perf_counter).
+
+        Some of it may have waited `waited` seconds before it was read.
+        """
         arrived = clock.now()
         replies: list[Reply | None] = [None] * len(exchanges)
         asked: list[_Asked] = []
@@ -60,11 +68,19 @@ class Answering:
             except Problem as problem:
                 for feature in problem.refused:
                     refused[feature] = refused.get(feature, 0) + 1
+                self._count(problem)
                 replies[index] = reply_to(problem, plain=exchange.head.target.startswith(b"/v2"))
+        dated = any(one.deadline is not None for one in asked)
+        decided = time.perf_counter()
+        if dated:
+            asked = self._admit(asked, began - waited, replies)
         if asked or refused:
             self._predict(asked, arrived, refused, replies)
         self._send(exchanges, replies)
         if asked:
+            if dated:
+                rows = sum(len(one.call.rows) for one in asked)
+                self._cost = self._cost.after(rows, time.perf_counter() - decided)
             self.metrics.put("shipworthy_queue", len(asked))
             self.metrics.observe("shipworthy_request_seconds", time.perf_counter() - began, len(asked))
 
@@ -75,7 +91,32 @@ class Answering:
         if isinstance(found, Page):
             replies[index] = found.make()
         else:
-            asked.append(_Asked(index, found, found.read(exchange.body)))
+            call = found.read(exchange.body)
+            asked.append(_Asked(index, found, call, call.deadline or exchange.head.deadline or self._usual))
+
+    def _admit(self, asked: Sequence[_Asked], sent: float, replies: list[Reply | None]) -> list[_Asked]:
+        """Refuse what cannot be answered in time; `sent` is when the oldest may have been sent."""
+        gone = time.perf_counter() - sent
+        asks = [Ask(len(one.call.rows), math.inf if one.deadline is None else one.deadline - gone) for one in asked]
+        taken: list[_Asked] = []
+        for one, fits in zip(asked, admitted(asks, self._cost), strict=True):
+            if fits:
+                taken.append(one)
+            else:
+                late = Overloaded(f"no answer is possible within {(one.deadline or 0) * 1000:g} ms now", "deadline")
+                self._count(late)
+                replies[one.place] = reply_to(late, plain=one.dialect.plain_errors)
+        return taken
+
+    def _count(self, problem: Problem) -> None:
+        if problem.reason:
+            self.metrics.refused(problem.reason)
+
+    @property
+    def _usual(self) -> float | None:
+        """The contract's deadline in seconds."""
+        milliseconds = self._live.contract.serving.deadline_ms
+        return None if milliseconds is None else milliseconds / 1000
 
     def _predict(
         self, asked: Sequence[_Asked], arrived: int, refused: Mapping[int, int], replies: list[Reply | None]
@@ -93,7 +134,10 @@ class Answering:
         except LogFailed as failure:
             self.log_failure = str(failure)
             self.metrics.add("shipworthy_log_errors_total", max(len(asked), 1))
-            outcomes += [Problem(503, self.log_failure) for _ in range(len(asked) - len(outcomes))]
+            failed = [Overloaded(self.log_failure, "log") for _ in range(len(asked) - len(outcomes))]
+            for problem in failed:
+                self._count(problem)
+            outcomes += failed
         for one, outcome in zip(asked, outcomes, strict=True):
             replies[one.place] = _reply(one, outcome)
 

@@ -8,12 +8,13 @@ unread bytes would reset the connection and take the answer with it.
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import Any, Protocol
 
 import httptools
 
 from shipworthy.serving.exchange import Exchange, Head, KnownHeads
-from shipworthy.serving.problems import Problem
+from shipworthy.serving.problems import Overloaded, Problem
 from shipworthy.serving.responses import CONTINUE, Heads, Reply
 from shipworthy.serving.settings import Limits
 
@@ -46,8 +47,8 @@ class Connection(asyncio.Protocol):
     """A caller's connection. The methods named on_… are called by the parser."""
 
     __slots__ = (
-        "_awaited", "_begun", "_body", "_digits", "_expects", "_head_bytes", "_head_done", "_length", "_more",
-        "_owes_continue", "_owner", "_parser", "_problem", "_refused", "_since", "_target", "_transport",
+        "_awaited", "_begun", "_body", "_deadline", "_digits", "_expects", "_head_bytes", "_head_done", "_length",
+        "_more", "_owes_continue", "_owner", "_parser", "_problem", "_refused", "_since", "_target", "_transport",
         "_unread_since", "_whole",
     )  # fmt: skip
 
@@ -74,7 +75,7 @@ class Connection(asyncio.Protocol):
         self._transport = transport
         self._since = self._owner.now
         if not self._owner.opened(self):
-            self._refuse(Problem(503, "too many connections"))
+            self._refuse(Overloaded("too many connections", "connections"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone; answers still to come go nowhere."""
@@ -127,6 +128,7 @@ class Connection(asyncio.Protocol):
         self._head_bytes = 0
         self._expects = False
         self._length = 0
+        self._deadline: float | None = None
         self._problem: Problem | None = None
 
     def on_url(self, url: bytes) -> None:
@@ -174,7 +176,7 @@ class Connection(asyncio.Protocol):
         if close:
             self._more = False
         self._awaited += 1
-        head = Head(parser.get_method(), self._target, close)
+        head = Head(parser.get_method(), self._target, close, self._deadline)
         if self._whole is not None and not close and not self._expects:
             self._owner.known.learn(self._whole, head, self._body)
         self._owner.take(Exchange(self, head, self._body))
@@ -243,10 +245,23 @@ class Connection(asyncio.Protocol):
         elif name == b"content-encoding":
             if value.lower() != b"identity":
                 self._problem = Problem(415, "the body is compressed: send it as it is")
+        elif name == b"x-deadline-ms":
+            self._take_deadline(value)
         elif name == b"inference-header-content-length":
             self._problem = Problem(
                 400, "the binary tensor extension is not offered: send tensors as JSON (binary_data=False)"
             )
+
+    def _take_deadline(self, value: bytes) -> None:
+        try:
+            milliseconds = float(value)
+        except ValueError:
+            milliseconds = math.nan
+        if 0 < milliseconds < math.inf:
+            self._deadline = milliseconds / 1000
+        else:
+            shown = value[:40].decode("latin-1")
+            self._problem = Problem(400, f"X-Deadline-Ms is {shown!r}: expected milliseconds above 0")
 
     def _too_large(self) -> None:
         limit = self._owner.limits.body
@@ -279,5 +294,5 @@ class Connection(asyncio.Protocol):
 
 _CONTENT_LENGTH = len("content-length")
 _WATCHED = frozenset(
-    map(len, ("content-length", "expect", "content-encoding", "inference-header-content-length"))
+    map(len, ("content-length", "expect", "content-encoding", "x-deadline-ms", "inference-header-content-length"))
 )  # lengths of names, the cheapest to look at

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 from shipworthy.contract.records import Contract
 from shipworthy.models.records import BundleDescription, Runtime
+from shipworthy.serving.admission import Cost
 from shipworthy.serving.native import Native
 from shipworthy.serving.open_inference import OpenInference
 from shipworthy.serving.rows import RowFormat
+
+UNKNOWN = Cost()
 
 
 @dataclass(frozen=True)
@@ -23,9 +26,12 @@ class Live:
     native: Native
     open_inference: OpenInference
     format: RowFormat
+    cost: Cost  # of model calls, as the warm-up found it
 
 
-def live(number: int, contract: Contract, description: BundleDescription, runtime: Runtime) -> Live:
+def live(
+    number: int, contract: Contract, description: BundleDescription, runtime: Runtime, cost: Cost = UNKNOWN
+) -> Live:
     """A loaded release, ready to answer."""
     rows = contract.serving.max_rows
     return Live(
@@ -37,4 +43,5 @@ def live(number: int, contract: Contract, description: BundleDescription, runtim
         native=Native(number, description, rows),
         open_inference=OpenInference(number, description, rows),
         format=RowFormat(description.features),
+        cost=cost,
     )

@@ -23,6 +23,7 @@ from shipworthy import digest
 SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 ROWS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1024.0, 4096.0, 16384.0)
 STATUSES = (200, 400, 404, 405, 408, 411, 413, 415, 417, 422, 431, 500, 503)
+REASONS = ("deadline", "connections", "log")
 OUTCOMES = ("refused", "passed")
 SUFFIX = ".metrics"
 
@@ -36,6 +37,7 @@ _HELP: dict[str, tuple[Literal["counter", "gauge", "histogram"], str]] = {
         "counter",
         "Values that broke the contract: refused, or passed (flagged, default).",
     ),
+    "shipworthy_refused_total": ("counter", "Requests refused because there was no room or time for them, by reason."),
     "shipworthy_model_errors_total": ("counter", "Requests that failed because the model raised or gave no number."),
     "shipworthy_log_errors_total": ("counter", "Requests that failed because the prediction log could not be written."),
     "shipworthy_swaps_total": ("counter", "Releases taken over while running."),
@@ -63,6 +65,7 @@ class Metrics:
             for feature in features
             for outcome in OUTCOMES
         }
+        self._refused = {r: places[f"shipworthy_refused_total{_labels(model=model, reason=r)}"] for r in REASONS}
         self._histograms = {
             name: places[f"{name}_bucket{_labels(model=model, le=_bound(bounds[0]))}"]
             for name, bounds in _HISTOGRAMS.items()
@@ -85,6 +88,10 @@ class Metrics:
     def status(self, status: int, requests: int = 1) -> None:
         """Requests answered with a status."""
         self._cells[self._statuses[status]] += requests
+
+    def refused(self, reason: str) -> None:
+        """A request that there was no room or time for."""
+        self._cells[self._refused[reason]] += 1
 
     def violation(self, feature: str, outcome: str, rows: int) -> None:
         """Values of a feature that broke the contract."""
@@ -151,6 +158,8 @@ def _series(model: str, features: Iterable[str], release: int) -> Iterator[str]:
             yield f"{name}_sum{label}"
         elif name == "shipworthy_requests_total":
             yield from (f"{name}{_labels(model=model, status=status)}" for status in STATUSES)
+        elif name == "shipworthy_refused_total":
+            yield from (f"{name}{_labels(model=model, reason=reason)}" for reason in REASONS)
         elif name == "shipworthy_violations_total":
             for feature in features:
                 yield from (f"{name}{_labels(model=model, feature=feature, outcome=outcome)}" for outcome in OUTCOMES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -127,7 +128,7 @@ class OpenInference:
             checked = Call(self._format.rows(msgspec.convert(rows, self._rows)))
         except (msgspec.ValidationError, OverflowError):
             checked = examine(self._features, rows)
-        return OpenCall(checked.rows, asked.id, None, checked.flags, wanted)
+        return OpenCall(checked.rows, asked.id, None, checked.flags, _deadline(asked.parameters), wanted)
 
     def write(self, call: Call, answer: Answer) -> bytes:
         """The body of an answer."""
@@ -196,6 +197,17 @@ class OpenInference:
         if unknown:
             raise Problem(422, f"there is no output {', '.join(unknown)}: expected some of {', '.join(self.outputs)}")
         return names
+
+
+def _deadline(parameters: dict[str, Any]) -> float | None:
+    """The protocol's clients send `timeout`, in microseconds; 0 is none."""
+    timeout = parameters.get("timeout", 0)
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 <= timeout < math.inf:
+        raise Problem(422, f"parameters.timeout is {str(timeout)[:40]}: expected microseconds from 0")
+    return timeout / 1e6 or None if timeout < _LONGEST else None
+
+
+_LONGEST = 2**63  # microseconds: a longer timeout is none
 
 
 def outputs(description: BundleDescription) -> list[tuple[str, str, list[int]]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from shipworthy.serving.responses import Reply
+
+Reason = Literal["deadline", "connections", "log"]
 
 
 class Violation(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -29,6 +31,8 @@ class Problem(Exception):
 
     extra = b""  # further header lines of the answer
 
+    reason = ""  # what the refusal is counted under in the metrics
+
     def __init__(
         self, status: int, message: str, violations: tuple[Violation, ...] = (), refused: tuple[int, ...] = ()
     ) -> None:
@@ -36,6 +40,16 @@ class Problem(Exception):
         self.violations = violations
         self.refused = refused  # indices of the features that rows were refused for, one a row and feature
         super().__init__(message)
+
+
+class Overloaded(Problem):
+    """A request that the server has no room or time for now."""
+
+    extra = b"retry-after: 1\r\n"
+
+    def __init__(self, message: str, reason: Reason) -> None:
+        super().__init__(503, message)
+        self.reason = reason
 
 
 class _Body(msgspec.Struct, omit_defaults=True):

@@ -35,6 +35,7 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     id: str | None = None  # echoed; also the row's own id where there is one row
     ids: list[str] | None = None  # a row each
     flags: Sequence[tuple[int, int]] = ()  # (row, feature's index) of violations that are let through
+    deadline: float | None = None  # seconds that the caller waits for the answer
 
 
 class RowFormat:

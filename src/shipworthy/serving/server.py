@@ -14,6 +14,8 @@ from shipworthy.serving.exchange import Exchange, KnownHeads
 from shipworthy.serving.responses import Heads
 from shipworthy.serving.settings import Limits
 
+AT_ONCE = 0.001  # seconds between two ticks that follow each other: a longer pause means that nothing waited
+
 
 class Server:
     """Accepts connections on one socket and has their requests answered, a tick at a time.
@@ -37,6 +39,7 @@ class Server:
         self._connections: set[Connection] = set()
         self._waiting: list[Exchange] = []
         self._began = 0.0
+        self._last_began = self._last_ended = 0.0  # of the tick before
         self._loop, self._beat = loop, beat
         self._accepting: Accepting | None = None
         self._ended = asyncio.Event()
@@ -87,7 +90,11 @@ class Server:
         """Answer what was read in this turn of the loop."""
         waiting, self._waiting = self._waiting, []
         self.heads.now(time.time_ns())
-        self._answering.answer(waiting, self._began)
+        began = self._began
+        # What comes while a tick is under way is read right after it, and may have waited all the time.
+        waited = began - self._last_began if began - self._last_ended < AT_ONCE else 0.0
+        self._answering.answer(waiting, began, waited)
+        self._last_began, self._last_ended = began, time.perf_counter()
 
     def _sweep(self) -> None:
         self._beat()

@@ -16,10 +16,11 @@ from shipworthy.models.runtimes import FILES
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """What a call takes of the processor, whatever its number of rows."""
+    """What a call takes of the processor."""
 
     version: int
-    microseconds: float
+    microseconds: float  # whatever its number of rows
+    microseconds_row: float = 0.0  # and for each row
 
 
 class StandInRuntime:
@@ -31,24 +32,27 @@ class StandInRuntime:
         path = bundle.folder / FILES["stand-in"]
         if not path.is_file():
             raise NotFound(f"{bundle.folder} has no {FILES['stand-in']}: it holds a real model")
-        self._nanoseconds = int(msgspec.json.decode(path.read_bytes(), type=Cost).microseconds * 1000)
+        self._cost = msgspec.json.decode(path.read_bytes(), type=Cost)
         classes = len(bundle.description.classes)
         self._row = np.full((1, classes), 1 / classes) if classes else np.zeros((1, 1))
 
     def predict(self, columns: Columns) -> Answers:
         """Answers to n rows."""
-        until = time.perf_counter_ns() + self._nanoseconds
+        cost = self._cost
+        until = time.perf_counter_ns() + int(1000 * (cost.microseconds + cost.microseconds_row * len(columns[0])))
         values = np.repeat(self._row, len(columns[0]), axis=0)
         while time.perf_counter_ns() < until:
             pass
         return Answers(values)
 
 
-def stand_in_bundle(contract: Contract, folder: Path, microseconds: float = 0.0) -> Bundle:
-    """Writes a bundle into `folder` that serves the contract with a model call of that cost."""
+def stand_in_bundle(
+    contract: Contract, folder: Path, microseconds: float = 0.0, *, microseconds_row: float = 0.0
+) -> Bundle:
+    """Writes a bundle into `folder` that serves the contract with model calls of that cost."""
     path = folder / FILES["stand-in"]
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(msgspec.json.encode(Cost(VERSION, microseconds)))
+    path.write_bytes(msgspec.json.encode(Cost(VERSION, microseconds, microseconds_row)))
     verdict = RuntimeVerdict(
         name="stand-in",
         file=str(FILES["stand-in"]),
