@@ -1,0 +1,96 @@
+"""What a server does with more than it can: half of its capacity, all of it, two and three times.
+
+    python benchmarks/overload.py [--quick] [--json FILE]
+
+A stand-in that takes 0.3 ms a row, one row a request, one worker, deadline 50 ms, open loop: latency counts from the
+intended sending. `in_time` is the share of the answered requests that kept the deadline, `goodput` how many of these
+came a second, `refused` the share of 503s; `counted` is whether the metrics count just as many.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import numpy as np
+
+from shipworthy.contract.records import Contract, Feature, Model, Purpose, Serving
+from shipworthy.models.runtimes.stand_in import stand_in_bundle
+from shipworthy.rehearsal.load import Target, closed_loop, open_loop
+from shipworthy.serving.launch import rehearse_server
+
+DEADLINE_MS = 50.0
+ROW_US = 300.0
+SHARES = (0.5, 1.0, 2.0, 3.0)
+CONTRACT = Contract(
+    model=Model(name="stand-in", task="classification", train="none:none"),
+    purpose=Purpose(decision="a benchmark", owner="nobody"),
+    features=tuple(Feature(name=f"f{index}", type="float") for index in range(30)),
+    serving=Serving(deadline_ms=DEADLINE_MS),
+)
+BODY = json.dumps({"rows": [{feature.name: 0.5 for feature in CONTRACT.features}]}).encode()
+
+
+def main() -> None:
+    """Find the capacity, then go beyond it; print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    seconds = 2.0 if options.quick else 10.0
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        stand_in_bundle(CONTRACT, folder / "bundle", microseconds_row=ROW_US)
+        with rehearse_server(folder / "bundle", CONTRACT, folder / "work") as url:
+            target = Target(f"{url}/predict", [BODY])
+            capacity = closed_loop(target, connections=16, seconds=min(seconds, 3.0)).rate
+            rows = [step(url, target, share, capacity, seconds) for share in SHARES]
+    ratios = {f"goodput_{row['load']:g}": row["goodput"] / capacity for row in rows}
+    print(f"capacity {capacity:,.0f} requests a second")
+    print(
+        f"{'load':>5} {'offered/s':>10} {'goodput/s':>10} {'in time':>8} {'refused':>8} {'p99.9 ms':>9} {'counted':>8}"
+    )
+    for row in rows:
+        print(
+            f"{row['load']:5.1f} {row['offered']:10,.0f} {row['goodput']:10,.0f} {row['in_time']:8.2%} "
+            f"{row['refused']:8.2%} {row['p999_ms']:9.1f} {row['counted']!s:>8}"
+        )
+    if options.json:
+        options.json.write_text(json.dumps({"capacity": capacity, "rows": rows, "ratios": ratios}, indent=1))
+
+
+def step(url: str, target: Target, share: float, capacity: float, seconds: float) -> dict[str, Any]:
+    """One rate."""
+    before = refused(url)
+    rate = share * capacity
+    load = open_loop(target, rate=rate, requests=int(rate * seconds), limit_ms=DEADLINE_MS)
+    answered = load.latencies_ms[np.isfinite(load.latencies_ms)]
+    turned_away = load.errors.get("status 503", 0)
+    return {
+        "load": share,
+        "offered": rate,
+        "goodput": float((answered <= DEADLINE_MS).sum()) / seconds,
+        "in_time": float((answered <= DEADLINE_MS).mean()) if len(answered) else 0.0,
+        "refused": turned_away / load.requests,
+        "p999_ms": float(np.quantile(answered, 0.999)) if len(answered) else 0.0,
+        "counted": refused(url) - before == turned_away,
+        "errors": load.errors,
+        "generator_late_ms": load.generator_late_ms,
+        "generator_saturated": load.saturated,
+    }
+
+
+def refused(url: str) -> int:
+    """How many requests the server says that it refused for want of time."""
+    with urlopen(f"{url}/metrics") as answer:  # noqa: S310 - a server of our own
+        lines = answer.read().decode().splitlines()
+    (line,) = [one for one in lines if one.startswith("shipworthy_refused_total") and '"deadline"' in one]
+    return int(line.rsplit(" ", 1)[1])
+
+
+if __name__ == "__main__":
+    main()
