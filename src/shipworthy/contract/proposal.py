@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from shipworthy.contract.records import Feature
+from shipworthy.contract.records import Feature, Value
 from shipworthy.contract.study import Studied, Study
 from shipworthy.contract.toml import written, written_key
 
@@ -14,12 +14,23 @@ _ENOUGH = 500  # rows in a window of monitoring
 _WINDOWS = ((1 / 24, "1h"), (0.25, "6h"), (1.0, "1d"), (7.0, "1w"))  # days, and as written
 
 
-def proposal(study: Study, *, name: str, data: str, location: str, function: str = "train:train") -> str:
+EXAMPLES: dict[str, Value] = {"learning_rate": 0.1, "max_iter": 100}
+
+
+def proposal(
+    study: Study,
+    *,
+    name: str,
+    data: str,
+    location: str,
+    function: str = "train:train",
+    parameters: dict[str, Value] = EXAMPLES,
+) -> str:
     """The text of a `shipworthy.toml`. `data` is the argument of train, `location` its file beside the contract."""
     sections = (
         _model(study, name, function),
         _purpose(),
-        _parameters(),
+        _parameters(parameters),
         _data(study, data, location),
         _labels(study),
         _features(study),
@@ -56,10 +67,10 @@ def _purpose() -> Iterator[str]:
     yield _line('baseline = "prior"', 'the rule it must beat: "prior", "last value", or the name of a feature')
 
 
-def _parameters() -> Iterator[str]:
-    yield _line("[parameters]", "given to train; `shipworthy train --set parameters.max_iter=200` changes one")
-    yield "learning_rate = 0.1"
-    yield "max_iter = 100"
+def _parameters(parameters: dict[str, Value]) -> Iterator[str]:
+    example = next(reversed(parameters), "NAME")
+    yield _line("[parameters]", f"given to train; `shipworthy train --set parameters.{example}=VALUE` changes one")
+    yield from (f"{written_key(key)} = {written(value)}" for key, value in parameters.items())
 
 
 def _data(study: Study, data: str, location: str) -> Iterator[str]:

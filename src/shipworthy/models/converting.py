@@ -91,7 +91,7 @@ def convert(
     with tempfile.TemporaryDirectory(prefix="shipworthy-conversion-") as work:
         spec, result = Path(work) / "spec.json", Path(work) / "result.json"
         spec.write_bytes(msgspec.json.encode(_spec(folder, facts, result, how)))
-        failure = _run(conversion_command(python, spec), Path(work), timeout)
+        failure = run_inside(python, spec, Path(work), timeout)
         if not result.is_file():
             return Conversion(Onnx("", failure), Text(failure), Own(failure))
         return msgspec.json.decode(result.read_bytes(), type=Conversion)
@@ -113,12 +113,12 @@ def _spec(folder: Path, facts: Facts, result: Path, how: Sequence[str]) -> dict[
     }
 
 
-def _run(command: list[str], work: Path, timeout: float) -> str:
-    """Runs the conversion; why there may be no result."""
+def run_inside(python: Path, spec: Path, work: Path, timeout: float) -> str:
+    """Does what a spec asks for, in a process of `python`'s environment; why there may be no result."""
     environment = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON}
     try:
         done = subprocess.run(  # noqa: PLW1510 - a failure is a reason, not an error
-            command,
+            conversion_command(python, spec),
             cwd=work,
             env=environment | _THREADS | {"PYTHONHASHSEED": "0"},
             stdin=subprocess.DEVNULL,
@@ -127,8 +127,8 @@ def _run(command: list[str], work: Path, timeout: float) -> str:
             timeout=timeout,
         )
     except subprocess.TimeoutExpired:
-        return f"the conversion was given up after {timeout:g} s"
+        return f"it was given up after {timeout:g} s"
     except OSError as error:
-        return f"the conversion could not be started: {error}"
+        return f"it could not be started: {error}"
     last = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
-    return f"the conversion ended with {done.returncode}: {last[0]}"
+    return f"it ended with {done.returncode}: {last[0]}"

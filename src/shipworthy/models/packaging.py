@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from shipworthy.errors import Undecided
 from shipworthy.models.bundle import VERSION, Bundle, write_description
 from shipworthy.models.converting import Conversion, Facts, Onnx, Own, Text, convert
 from shipworthy.models.equality import Comparison, choose, compare
@@ -47,6 +48,19 @@ def package(
         onnx = _either(onnx, _judge(bundle, "onnx", second.reason, tolerance))
     lightgbm = _judge(bundle, "lightgbm", conversion.lightgbm.reason, tolerance)
     description = _describe(facts, (onnx, lightgbm, _own(conversion.own, len(bundle.probe_answers()))))
+    write_description(folder, description)
+    return description
+
+
+def package_graph(folder: Path, facts: Facts, *, tolerance: float) -> BundleDescription:
+    """The description of a folder whose model is a graph already; written to bundle.json.
+
+    Undecided where it does not answer here as it did where its user's own call ran it: nothing else could serve it.
+    """
+    verdict = _judge(Bundle(folder, _describe(facts, ())), "onnx", "", tolerance)
+    if not verdict.equal:
+        raise Undecided(f"the graph answers otherwise here than by itself: {verdict.reason}")
+    description = _describe(facts, (verdict,))
     write_description(folder, description)
     return description
 

@@ -1,8 +1,9 @@
-"""The conversion's start: `python -s -P __main__.py SPEC`, in an environment of the user's lock and the converters.
+"""The start of a conversion or an adoption: `python -s -P __main__.py SPEC`, in an environment of the user's.
 
 This folder alone is made importable, under its own name, with empty packages in place of those above it.
 """
 
+import json
 import sys
 import types
 from pathlib import Path
@@ -23,6 +24,11 @@ def alone() -> None:
 
 if __name__ == "__main__":
     alone()
+    specification = Path(sys.argv[1])
+    if "do" in json.loads(specification.read_text()):
+        from shipworthy.models.inside import adoption
+
+        sys.exit(adoption.run(json.loads(specification.read_text())))
     from shipworthy.models.inside.conversion import run
 
-    sys.exit(run(Path(sys.argv[1])))
+    sys.exit(run(specification))

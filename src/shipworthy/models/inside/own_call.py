@@ -34,7 +34,8 @@ def own_call(model: Any, task: str) -> Callable[[Any], Any]:
 
 
 def as_table(table: Any, kind: str) -> Any:
-    """An Arrow table as what the model was handed in training: a pandas or polars frame, or the table itself.
+    """An Arrow table as what the model was handed in training: a pandas or polars frame, an array (n, features), or
+    the table itself.
 
     A boolean with gaps is a number with gaps in pandas, not a column of objects.
     """
@@ -42,12 +43,32 @@ def as_table(table: Any, kind: str) -> Any:
         return importlib.import_module("polars").from_arrow(table)
     if kind == "pyarrow":
         return table
+    if kind == "numpy":
+        return _matrix(table)
     arrow = importlib.import_module("pyarrow")
     for place, field in enumerate(table.schema):
         if arrow.types.is_boolean(field.type) and table.column(place).null_count:
             numbers = table.column(place).cast(arrow.int8()).cast(arrow.float64())
             table = table.set_column(place, field.name, numbers)
     return table.to_pandas()
+
+
+def _matrix(table: Any) -> Any:
+    """Doubles with NaN for a null; objects with None for it where there are texts."""
+    numpy, arrow = importlib.import_module("numpy"), importlib.import_module("pyarrow")
+    if any(arrow.types.is_string(field.type) for field in table.schema):
+        rows = numpy.empty((table.num_rows, table.num_columns), dtype=object)
+        for place, column in enumerate(table.columns):
+            rows[:, place] = column.to_pylist()
+        return rows
+    columns = [_plain(arrow, column) for column in table.columns]
+    return numpy.column_stack([column.to_numpy() for column in columns])
+
+
+def _plain(arrow: Any, column: Any) -> Any:
+    if arrow.types.is_boolean(column.type):
+        column = column.cast(arrow.int8())
+    return column.cast(arrow.float64())
 
 
 def timed(model: Any, spec: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,57 @@
+"""The contract that is proposed for an adopted model, with what it was trained with."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from shipworthy.contract.proposal import proposal
+from shipworthy.contract.records import Value
+from shipworthy.contract.sample import argument
+from shipworthy.contract.study import Study
+
+MOST = 30  # parameters that are proposed
+_NO_RECIPE = re.compile(
+    r"(.*__)?(verbose|verbosity|n_jobs|num_threads|thread_count|copy|random_state|random_seed|seed)"
+)
+
+
+def proposed_text(studied: Study, request: Any, name: str, own: Mapping[str, Value], tracked: Mapping[str, str]) -> str:
+    """The text of a contract. Parameters are those that were logged, else the model's own."""
+    sample = request.sample or Path("sample.parquet")
+    parameters = {key: _typed(text) for key, text in tracked.items()} or dict(own)
+    return proposal(
+        studied,
+        name=request.name or re.sub(r"[^A-Za-z0-9]+", "-", name)[:100].strip("-") or "model",
+        data=argument(sample),
+        location=_location(sample, request.folder),
+        parameters=_worth_writing(parameters),
+    )
+
+
+def _worth_writing(parameters: Mapping[str, Value]) -> dict[str, Value]:
+    """Those that are part of a recipe, as far as they can be written."""
+    kept = {
+        key: value
+        for key, value in parameters.items()
+        if key.strip() and not _NO_RECIPE.fullmatch(key) and not (isinstance(value, float) and not math.isfinite(value))
+    }
+    return dict(list(kept.items())[:MOST])
+
+
+def _typed(text: str) -> Value:
+    """A tracker keeps texts: 0.1 and True were a number and a truth."""
+    try:
+        value = json.loads(text.lower() if text in ("True", "False") else text)
+    except ValueError:
+        return text
+    return value if isinstance(value, bool | int | float) else text
+
+
+def _location(sample: Path, folder: Path) -> str:
+    absolute, base = sample.resolve(), folder.resolve()
+    return absolute.relative_to(base).as_posix() if absolute.is_relative_to(base) else absolute.as_posix()
