@@ -44,12 +44,15 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     from rich.console import Console  # noqa: PLC0415 - start-up time
     from rich.table import Table  # noqa: PLC0415 - start-up time
 
-    grid = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    grid = Table(header_style="bold", box=None, pad_edge=False)
     for column in columns:
         grid.add_column(column, overflow="fold")
     for row in rows:
         grid.add_row(*row)
-    Console(highlight=False).print(grid)
+    console = Console(highlight=False)
+    if title:  # of its own, since a table's title is broken to the table's width
+        console.print(f"[bold]{title}[/]")
+    console.print(grid)
 
 
 def marked(outcome: str, text: str) -> str:
