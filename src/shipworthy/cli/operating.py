@@ -1,4 +1,4 @@
-"""Commands that keep a model in production: up, score, record, watch, refresh, rollback."""
+"""Commands that keep a model in production: up, score, record, watch, refresh, rollback, vacuum."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shipworthy.errors import Refused
 
 def register(app: typer.Typer) -> None:
     """Add this family's commands."""
-    for command in (up, serve, score, record, watch, refresh, rollback):
+    for command in (up, serve, score, record, watch, refresh, rollback, vacuum):
         app.command()(command)
 
 
@@ -122,3 +122,40 @@ def rollback(
         say_json(change)
     else:
         say(marked("done", f"{opened.contract.name}@{change.release} is live again; it was @{change.before}"))
+
+
+def vacuum(
+    apply: Annotated[
+        bool, typer.Option("--apply/--dry-run", help="Remove it, instead of saying what would go.")
+    ] = False,
+    older_than: Annotated[
+        str | None,
+        typer.Option(help="How long ago a file was replaced, as in 30d; the table's own retention if not given."),
+    ] = None,
+    project: Folder = HERE,
+    json: Json = False,
+) -> None:
+    """Remove old data from the contract's Delta tables and DVC's cache, but nothing that a release was built from."""
+    from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.vacuuming import vacuum_project  # noqa: PLC0415 - start-up time
+
+    found = vacuum_project(open_project(project), older_than=older_than, apply=apply)
+    if json:
+        say_json(found)
+        return
+    went = "removed" if apply else "would go"
+    for table in found.tables:
+        say(marked("done", f"delta:{table.location}: {table.files:,} files, {table.bytes / 2**20:,.1f} MB {went}"))
+        for kept in table.kept:
+            built = f"version {kept.version}, of which {', '.join(kept.builders)} was built"
+            say(
+                marked(
+                    "done" if kept.readable else "undecided",
+                    f"  kept: {built}" if kept.readable else f"  gone before: {built}",
+                )
+            )
+    if found.cache is not None:
+        size = found.cache.bytes / 2**20
+        say(marked("done", f"DVC's cache: {found.cache.objects:,} objects, {size:,.1f} MB {went}"))
+    if not apply:
+        say("Nothing was removed: `shipworthy vacuum --apply` does it.")

@@ -49,17 +49,17 @@ def read(location: str, version: int | None, keep: Objects | None = None) -> Ver
     NotFound where there is no such table or version; WrongUse where it is of a kind that cannot be read; Undecided
     where its files are gone or the place cannot be reached.
     """
-    table = _open(location, version)
+    table = opened(location, version)
     _refuse_unreadable(table, location)
-    store = _store(location)
+    where = store_of(location)
     parts: list[pa.Table] = []
     shas: list[tuple[str, str]] = []
     for path, values in _files(table):
-        content = _bytes(store, path, location, table.version())
+        content = _bytes(where, path, location, table.version())
         shas.append((path, digest.of_bytes(content)))
         parts.append(_with_partition(pq.ParquetFile(pa.BufferReader(content)).read(), values, table))
     rows = joined(parts, f"the files of {location}") if parts else _schema(table).empty_table()
-    sha = _digest(table, store, shas)
+    sha = _digest(table, where, shas)
     return Version(str(table.metadata().id), table.version(), sha, rows, _kept(rows, keep) if keep is not None else ())
 
 
@@ -76,7 +76,8 @@ def _kept(rows: pa.Table, objects: Objects) -> tuple[File, ...]:
     return (File("rows.parquet", objects.put(content), len(content)),)
 
 
-def _open(location: str, version: int | None) -> DeltaTable:
+def opened(location: str, version: int | None) -> DeltaTable:
+    """A table at a version, the newest unless one is named. NotFound, WrongUse, Undecided."""
     scheme, url, _ = location.partition("://")
     if url and scheme not in SCHEMES:
         raise WrongUse(f"{location}: a Delta table is read from a folder, s3://, gs:// or az://, not from {scheme}://")
@@ -89,6 +90,11 @@ def _open(location: str, version: int | None) -> DeltaTable:
         raise NotFound(f"{location} {what}: {_said(error)}") from None
     except OSError as error:
         raise Undecided(f"could not decide: {location} cannot be reached: {_said(error)}") from None
+
+
+def paths(table: DeltaTable) -> list[str]:
+    """The files of a table's version, relative to it."""
+    return [path for path, _ in _files(table)]
 
 
 def _said(error: Exception) -> str:
@@ -155,5 +161,6 @@ def _digest(table: DeltaTable, store: ObjectStore, shas: list[tuple[str, str]]) 
     return digest.of_value(["delta 1", str(table.metadata().id), table.version(), log, shas])
 
 
-def _store(location: str) -> ObjectStore:
+def store_of(location: str) -> ObjectStore:
+    """Where a table's files are."""
     return from_url(location) if "://" in location else LocalStore(Path(location).resolve())

@@ -42,14 +42,12 @@ def read(project: Path, location: str, revision: str | None, keep: Objects, *, c
     neither cache nor remote has the bytes; WrongUse where DVC is not installed, does not track the path, or a file
     was changed without it being told; Tampered where the cache holds other bytes than it says.
     """
-    _require_dvc()
-    root = _root(project, location)
-    with _today(root, _within(root, project, location)) as today:
+    with today(project, location) as now:
         if revision is None:
-            return _as_it_is(today, _Asked(f"dvc:{location}", keep, copy))
+            return _as_it_is(now, _Asked(f"dvc:{location}", keep, copy))
         asked = _Asked(f"dvc:{location}@{revision}", keep, copy)
-        commit = _commit(today, revision, asked)
-        with _at(commit, today) as then:
+        commit = _commit(now, revision, asked)
+        with _at(commit, now) as then:
             md5 = _md5(then, asked)
             return _tracked(commit, md5, _contents(then, asked), asked)
 
@@ -63,13 +61,13 @@ class _Asked:
     copy: bool
 
 
-def _as_it_is(today: _View, asked: _Asked) -> Tracked:
+def _as_it_is(now: View, asked: _Asked) -> Tracked:
     """The working tree's version: pinned by the newest commit if that can give it again, else copied."""
-    md5 = _md5(today, asked)
-    contents = _contents(today, asked, changed=True)
-    commit = _newest_commit(today)
+    md5 = _md5(now, asked)
+    contents = _contents(now, asked, changed=True)
+    commit = _newest_commit(now)
     if commit is not None:
-        with _at(commit, today) as then:
+        with _at(commit, now) as then:
             commit = commit if _has(then, asked, md5) else None
     return _tracked(commit, md5, contents, asked)
 
@@ -114,32 +112,40 @@ def _within(root: Path, project: Path, location: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _View:
+class View:
     """What DVC shows of the repository, at a commit or as it lies there."""
 
     shown: Any  # dvc's file system
     place: str  # of the source within it
 
+    @property
+    def repo(self) -> Any:
+        """DVC's repository."""
+        return self.shown.repo
+
 
 @contextmanager
-def _today(root: Path, place: str) -> Iterator[_View]:
-    """The working tree."""
+def today(project: Path, location: str = ".") -> Iterator[View]:
+    """The working tree. NotFound where it is none of DVC's; WrongUse where DVC is not installed."""
+    _require_dvc()
+    root = _root(project, location)
+    place = _within(root, project, location)
     from dvc.api import DVCFileSystem  # noqa: PLC0415 - an extra, and slow to import
 
     shown = DVCFileSystem(str(root))
     try:
-        yield _View(shown, place)
+        yield View(shown, place)
     finally:
         shown.close()
 
 
 @contextmanager
-def _at(commit: str, today: _View) -> Iterator[_View]:
+def _at(commit: str, now: View) -> Iterator[View]:
     """A commit; cache and remotes are where the working tree says that they are today."""
     from dvc.api import DVCFileSystem  # noqa: PLC0415 - an extra, and slow to import
     from dvc.repo import Repo  # noqa: PLC0415 - an extra
 
-    repository = today.shown.repo
+    repository = now.repo
     config = {name: dict(repository.config.get(name, {})) for name in ("remote", "cache")}
     default = repository.config["core"].get("remote")
     config["core"] = {"remote": default} if default else {}
@@ -153,17 +159,17 @@ def _at(commit: str, today: _View) -> Iterator[_View]:
         repo_factory=partial(Repo, config=config),
     )
     try:
-        yield _View(shown, (below / today.place).as_posix())
+        yield View(shown, (below / now.place).as_posix())
     finally:
         shown.close()
 
 
-def _commit(today: _View, revision: str, asked: _Asked) -> str:
+def _commit(now: View, revision: str, asked: _Asked) -> str:
     from dvc.exceptions import DvcException  # noqa: PLC0415 - an extra
     from scmrepo.exceptions import SCMError  # noqa: PLC0415 - comes with DVC
 
     try:
-        return str(today.shown.repo.scm.resolve_rev(revision))
+        return str(now.repo.scm.resolve_rev(revision))
     except (DvcException, SCMError, AttributeError):
         raise NotFound(
             f"{asked.shown}: git knows no revision {revision!r} here; where the clone is shallow, "
@@ -171,17 +177,17 @@ def _commit(today: _View, revision: str, asked: _Asked) -> str:
         ) from None
 
 
-def _newest_commit(today: _View) -> str | None:
+def _newest_commit(now: View) -> str | None:
     from scmrepo.exceptions import SCMError  # noqa: PLC0415 - comes with DVC
     from scmrepo.noscm import NoSCM  # noqa: PLC0415 - comes with DVC
 
     try:
-        return None if isinstance(today.shown.repo.scm, NoSCM) else str(today.shown.repo.scm.resolve_rev("HEAD"))
+        return None if isinstance(now.repo.scm, NoSCM) else str(now.repo.scm.resolve_rev("HEAD"))
     except SCMError:
         return None  # nothing was committed yet
 
 
-def _has(then: _View, asked: _Asked, md5: str) -> bool:
+def _has(then: View, asked: _Asked, md5: str) -> bool:
     """Whether a commit names these bytes, and cache or remote have them."""
     try:
         if _md5(then, asked) != md5:
@@ -193,7 +199,7 @@ def _has(then: _View, asked: _Asked, md5: str) -> bool:
     return True
 
 
-def _md5(view: _View, asked: _Asked) -> str:
+def _md5(view: View, asked: _Asked) -> str:
     try:
         info = view.shown.info(view.place)
     except FileNotFoundError:
@@ -209,7 +215,7 @@ def _own_md5(info: dict[str, Any]) -> str | None:
     return None if found is None else str(found)
 
 
-def _paths(view: _View, asked: _Asked) -> list[str]:
+def _paths(view: View, asked: _Asked) -> list[str]:
     """The files that are read, sorted."""
     if view.shown.info(view.place)["type"] != "directory":
         return [view.place]
@@ -220,7 +226,7 @@ def _paths(view: _View, asked: _Asked) -> list[str]:
     return inside
 
 
-def _contents(view: _View, asked: _Asked, *, changed: bool = False) -> dict[str, bytes]:
+def _contents(view: View, asked: _Asked, *, changed: bool = False) -> dict[str, bytes]:
     """The files' bytes by their path within the source; with `changed`, they may have been by the user."""
     from dvc.exceptions import DvcException  # noqa: PLC0415 - an extra
 
