@@ -14,6 +14,7 @@ import pytest
 from shipworthy.contract.records import DataSource
 from shipworthy.errors import NotFound, Tampered, Undecided, WrongUse
 from shipworthy.store.objects import Objects
+from shipworthy.training import dvc_cache
 from shipworthy.training.sources import read, reread
 
 pytestmark = pytest.mark.needs("git", "dvc")
@@ -268,3 +269,43 @@ def test_without_dvc_it_is_told_what_to_install(tmp_path, objects, monkeypatch):
     monkeypatch.setitem(sys.modules, "dvc.api", None)
     with pytest.raises(WrongUse, match=r"pip install 'shipworthy\[dvc\]'"):
         read(source(), tmp_path, objects)
+
+
+def test_clearing_the_cache_keeps_what_commits_name_and_what_was_built_from(repository, objects):
+    held = []
+    for value in (7, 8):  # on no commit, as after a rebase that took the commits away
+        repository.write("a.csv", value)
+        repository.dvc("add", "data/a.csv")
+        held.append(read(source(), repository.project, objects).pin)
+    repository.git("checkout", "--", ".")
+    repository.dvc("checkout", "--force")
+    cache = repository.project / ".dvc" / "cache" / "files" / "md5"
+    before = sorted(path.name for path in cache.rglob("*") if path.is_file())
+    planned = dvc_cache.clear(repository.project, [held[0]], apply=False)
+    assert (planned.objects, planned.bytes) == (1, len("x\n8\n"))
+    assert sorted(path.name for path in cache.rglob("*") if path.is_file()) == before
+    assert dvc_cache.clear(repository.project, [held[0]], apply=True) == planned
+    left = {path.parent.name + path.name for path in cache.rglob("*") if path.is_file()}
+    assert held[0].md5 in left
+    assert held[1].md5 not in left
+    shutil.rmtree(repository.remote)
+    for location in ("data/a.csv", "data/parts"):
+        for revision in ("v1", "HEAD"):
+            assert read(source(location, revision=revision), repository.project, objects).rows.num_rows >= 2
+    assert dvc_cache.clear(repository.project, [], apply=True).objects == 1
+
+
+def test_a_folder_is_held_with_all_that_is_in_it(repository, objects):
+    repository.write("parts/q.csv", 5)
+    repository.dvc("add", "data/parts")
+    pin = read(source("data/parts"), repository.project, objects).pin
+    repository.git("checkout", "--", ".")
+    repository.dvc("checkout", "--force")
+    assert dvc_cache.clear(repository.project, [pin], apply=True).objects == 0
+    assert dvc_cache.clear(repository.project, [], apply=True).objects == 2  # the folder's list, and one of its files
+
+
+def test_a_cache_that_others_may_use_is_left_alone(repository, tmp_path):
+    repository.dvc("config", "cache.dir", str(tmp_path / "shared"))
+    with pytest.raises(WrongUse, match=r"is not this repository's alone"):
+        dvc_cache.clear(repository.project, [], apply=True)
