@@ -100,7 +100,10 @@ def main() -> None:
     plan = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=Plan)
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         answer = runner.run(measure(plan))
-    sys.stdout.buffer.write(msgspec.msgpack.encode(answer))
+    # Not sys.stdout, which PYTHONUNBUFFERED leaves without a buffer: what one write of it does not take is then lost,
+    # and the loop's io_uring interrupts a write into a full pipe.
+    with open(1, "wb", closefd=False) as out:
+        out.write(msgspec.msgpack.encode(answer))
 
 
 if __name__ == "__main__":
