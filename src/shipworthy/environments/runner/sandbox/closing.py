@@ -46,10 +46,11 @@ def _by_kernel(reach: Reach) -> tuple[int, str | None]:
     if sys.platform != "linux":
         return 0, None
     try:
-        from shipworthy.environments.runner.sandbox import landlock, network  # noqa: PLC0415 - Linux only
+        from shipworthy.environments.runner.sandbox import landlock, network, privileges  # noqa: PLC0415 - Linux only
     except ImportError:  # a Python without ctypes
         return 0, None
     closed = network.close()  # first: what is enclosed may write to /proc no more
+    privileges.drop()
     return landlock.restrict(reach), closed
 
 

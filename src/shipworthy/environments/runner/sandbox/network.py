@@ -24,7 +24,7 @@ def close() -> Closed | None:
 
     To be called while there is one thread only. In a namespace, 127.0.0.1 leads to the job's own processes.
     """
-    if _leave_as_nobody() or _leave(_NEW_NETWORK):
+    if _leave(_NEW_NETWORK) or _leave_as_user():
         _raise_loopback()
         return "network namespace"
     return "seccomp" if seccomp.without_sockets() else None
@@ -37,10 +37,10 @@ def _leave(what: int) -> bool:
         return False
 
 
-def _leave_as_nobody() -> bool:
+def _leave_as_user() -> bool:
     """By a user namespace, which most machines let anybody have; files belong to whom they belonged.
 
-    Root does so too: it leaves its privileges behind, such as that of looking into other processes.
+    Not for root where it can do without: its right to read all files would end at files of other users.
     """
     user, group = os.geteuid(), os.getegid()
     if not _leave(_NEW_USER | _NEW_NETWORK):
