@@ -2,9 +2,10 @@
 
     python benchmarks/overload.py [--quick] [--json FILE]
 
-A stand-in that takes 0.3 ms a row, one row a request, one worker, deadline 50 ms, open loop: latency counts from the
-intended sending. `in_time` is the share of the answered requests that kept the deadline, `goodput` how many of these
-came a second, `refused` the share of 503s; `counted` is whether the metrics count just as many.
+A stand-in that takes 0.3 ms a row, one row a request, one worker, deadline 50 ms, open loop. `in time` is the share of
+answered requests that kept the deadline, `goodput` how many of these came a second, `refused` the share of 503s;
+`counted` is whether the metrics count just as many. Latency counts from the sending: where the generator is late itself
+(p99 in its column), the machine has no core to spare for it, and the figures are those of a crowded machine.
 """
 
 from __future__ import annotations
@@ -51,13 +52,12 @@ def main() -> None:
             rows = [step(url, target, share, capacity, seconds) for share in SHARES]
     ratios = {f"goodput_{row['load']:g}": row["goodput"] / capacity for row in rows}
     print(f"capacity {capacity:,.0f} requests a second")
-    print(
-        f"{'load':>5} {'offered/s':>10} {'goodput/s':>10} {'in time':>8} {'refused':>8} {'p99.9 ms':>9} {'counted':>8}"
-    )
+    head = ("load", "offered/s", "goodput/s", "in time", "refused", "p99.9 ms", "generator late ms", "counted")
+    print(" ".join(f"{name:>9}" for name in head))
     for row in rows:
         print(
-            f"{row['load']:5.1f} {row['offered']:10,.0f} {row['goodput']:10,.0f} {row['in_time']:8.2%} "
-            f"{row['refused']:8.2%} {row['p999_ms']:9.1f} {row['counted']!s:>8}"
+            f"{row['load']:9.1f} {row['offered']:9,.0f} {row['goodput']:9,.0f} {row['in_time']:9.2%} "
+            f"{row['refused']:9.2%} {row['p999_ms']:9.1f} {row['generator_late_ms']:17.1f} {row['counted']!s:>9}"
         )
     if options.json:
         options.json.write_text(json.dumps({"capacity": capacity, "rows": rows, "ratios": ratios}, indent=1))
@@ -68,7 +68,8 @@ def step(url: str, target: Target, share: float, capacity: float, seconds: float
     before = refused(url)
     rate = share * capacity
     load = open_loop(target, rate=rate, requests=int(rate * seconds), limit_ms=DEADLINE_MS)
-    answered = load.latencies_ms[np.isfinite(load.latencies_ms)]
+    served = np.isfinite(load.latencies_ms)
+    answered = (load.latencies_ms - load.lateness_ms)[served]  # the generator's lateness is not the server's
     turned_away = load.errors.get("status 503", 0)
     return {
         "load": share,
@@ -86,7 +87,7 @@ def step(url: str, target: Target, share: float, capacity: float, seconds: float
 
 def refused(url: str) -> int:
     """How many requests the server says that it refused for want of time."""
-    with urlopen(f"{url}/metrics") as answer:  # noqa: S310 - a server of our own
+    with urlopen(f"{url}/metrics") as answer:
         lines = answer.read().decode().splitlines()
     (line,) = [one for one in lines if one.startswith("shipworthy_refused_total") and '"deadline"' in one]
     return int(line.rsplit(" ", 1)[1])

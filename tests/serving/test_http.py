@@ -253,6 +253,7 @@ def test_head_has_no_body(caller):
         ("Content_Encoding", "gzip", 415),
         ("Expect", "the-impossible", 417),
         ("Inference_Header_Content_Length", "9", 400),
+        ("Inference_Header_Content_Length", "-1", 400),
     ],
 )
 def test_what_is_not_offered_is_said_to_be(caller, name, value, status):

@@ -91,7 +91,7 @@ class Answering:
         if isinstance(found, Page):
             replies[index] = found.make()
         else:
-            call = found.read(exchange.body)
+            call = found.read(exchange.body, exchange.head.described)
             asked.append(_Asked(index, found, call, call.deadline or exchange.head.deadline or self._usual))
 
     def _admit(self, asked: Sequence[_Asked], sent: float, replies: list[Reply | None]) -> list[_Asked]:
@@ -156,5 +156,5 @@ class Answering:
 
 def _reply(one: _Asked, outcome: Outcome) -> Reply:
     if isinstance(outcome, Answer):
-        return Reply(200, one.dialect.write(one.call, outcome))
+        return one.dialect.write(one.call, outcome)
     return reply_to(outcome, plain=one.dialect.plain_errors)

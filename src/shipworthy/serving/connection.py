@@ -47,9 +47,9 @@ class Connection(asyncio.Protocol):
     """A caller's connection. The methods named on_… are called by the parser."""
 
     __slots__ = (
-        "_awaited", "_begun", "_body", "_deadline", "_digits", "_expects", "_head_bytes", "_head_done", "_length",
-        "_more", "_owes_continue", "_owner", "_parser", "_problem", "_refused", "_since", "_target", "_transport",
-        "_unread_since", "_whole",
+        "_awaited", "_begun", "_body", "_deadline", "_described", "_digits", "_expects", "_head_bytes", "_head_done",
+        "_length", "_more", "_owes_continue", "_owner", "_parser", "_problem", "_refused", "_since", "_target",
+        "_transport", "_unread_since", "_whole",
     )  # fmt: skip
 
     def __init__(self, owner: Owner) -> None:
@@ -129,6 +129,7 @@ class Connection(asyncio.Protocol):
         self._expects = False
         self._length = 0
         self._deadline: float | None = None
+        self._described: int | None = None
         self._problem: Problem | None = None
 
     def on_url(self, url: bytes) -> None:
@@ -176,7 +177,7 @@ class Connection(asyncio.Protocol):
         if close:
             self._more = False
         self._awaited += 1
-        head = Head(parser.get_method(), self._target, close, self._deadline)
+        head = Head(parser.get_method(), self._target, close, self._deadline, self._described)
         if self._whole is not None and not close and not self._expects:
             self._owner.known.learn(self._whole, head, self._body)
         self._owner.take(Exchange(self, head, self._body))
@@ -248,9 +249,10 @@ class Connection(asyncio.Protocol):
         elif name == b"x-deadline-ms":
             self._take_deadline(value)
         elif name == b"inference-header-content-length":
-            self._problem = Problem(
-                400, "the binary tensor extension is not offered: send tensors as JSON (binary_data=False)"
-            )
+            if value.isdigit() and len(value) <= self._digits:
+                self._described = int(value)
+            else:
+                self._problem = Problem(400, "Inference-Header-Content-Length: expected the bytes of JSON in the body")
 
     def _take_deadline(self, value: bytes) -> None:
         try:

@@ -11,6 +11,7 @@ from msgspec import Meta
 from shipworthy.models.records import BundleDescription
 from shipworthy.serving.answer import Answer, Class, as_keys
 from shipworthy.serving.problems import Problem, Violation, malformed
+from shipworthy.serving.responses import Reply
 from shipworthy.serving.rows import Call, RowFormat
 from shipworthy.serving.violations import examine, refusal
 
@@ -61,8 +62,10 @@ class Native:
         self._decode: Any = msgspec.json.Decoder(call).decode
         self._encode = msgspec.json.Encoder().encode
 
-    def read(self, body: bytes | bytearray) -> Call:
+    def read(self, body: bytes | bytearray, described: int | None = None) -> Call:
         """The checked rows of a request. Problem 400, 422."""
+        if described is not None:
+            raise Problem(400, "tensors in binary belong to the Open Inference Protocol's paths")
         try:
             asked = self._decode(body)
             rows = self._format.rows(asked.rows)
@@ -74,8 +77,8 @@ class Native:
             _same_length(asked.ids, rows)
         return Call(rows, asked.id, asked.ids)
 
-    def write(self, call: Call, answer: Answer) -> bytes:
-        """The body of an answer."""
+    def write(self, call: Call, answer: Answer) -> Reply:
+        """The answer."""
         probabilities = self._probabilities
         if probabilities is None:
             predictions = list(map(Predicted, answer.ids, answer.predictions))
@@ -84,7 +87,7 @@ class Native:
         else:
             shares = [probabilities(*values) for values in answer.values]
             predictions = list(map(Predicted, answer.ids, answer.predictions, shares))
-        return self._encode(Predictions(self._release, self._model, predictions, call.id))
+        return Reply(200, self._encode(Predictions(self._release, self._model, predictions, call.id)))
 
     def _look_again(self, body: bytes | bytearray) -> Call:
         try:

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol, version 2, with JSON: one tensor a feature, of shape [n] or [n, 1]."""
+"""The Open Inference Protocol, version 2: one tensor a feature, of shape [n] or [n, 1], as JSON or as bytes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from shipworthy.contract.records import Feature
 from shipworthy.models.records import BundleDescription
 from shipworthy.serving.answer import Answer, Class
 from shipworthy.serving.problems import Problem, malformed
-from shipworthy.serving.rows import Call, RowFormat
+from shipworthy.serving.responses import BINARY, Reply
+from shipworthy.serving.rows import Call, Row, RowFormat
+from shipworthy.serving.tensors import attach, packed
 from shipworthy.serving.violations import examine
 
 Datatype = Literal[
@@ -54,7 +56,7 @@ class Tensor(msgspec.Struct):
     name: str
     shape: list[int]
     datatype: Datatype
-    data: list[Any]
+    data: list[Any] | None = None  # None: its bytes stand behind the JSON
     parameters: dict[str, Any] = {}
 
 
@@ -78,15 +80,17 @@ class OpenCall(Call, frozen=True):
     """A call that names the outputs that it wants."""
 
     outputs: tuple[str, ...] = ()
+    binary: frozenset[str] = frozenset()  # outputs that are wanted as bytes
 
 
-class Output(msgspec.Struct, frozen=True):
+class Output(msgspec.Struct, frozen=True, omit_defaults=True):
     """An output tensor."""
 
     name: str
     shape: list[int]
     datatype: str
-    data: list[Any]
+    data: list[Any] | None = None
+    parameters: dict[str, int] | None = None
 
 
 class Inferred(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -114,25 +118,35 @@ class OpenInference:
         self._encode = msgspec.json.Encoder().encode
         self.outputs = tuple(name for name, _, _ in outputs(description))
 
-    def read(self, body: bytes | bytearray) -> Call:
+    def read(self, body: bytes | bytearray, described: int | None = None) -> Call:
         """The checked rows of a request. Problem 400, 422."""
+        text: Any = body
+        if described is not None:
+            if described > len(body):
+                raise Problem(400, f"{described} bytes of JSON were announced, the body has {len(body)}")
+            text = memoryview(body)[:described]
         try:
-            asked = self._decode(body)
+            asked = self._decode(text)
         except msgspec.ValidationError as error:
             raise Problem(422, str(error)) from None
         except msgspec.DecodeError as error:
-            raise malformed(error, body) from None
+            raise malformed(error, bytes(text)) from None
+        if described is not None:
+            attach(asked.inputs, memoryview(body)[described:])
         rows = self._objects(asked)
         wanted = self._wanted(asked)
         try:
             checked = Call(self._format.rows(msgspec.convert(rows, self._rows)))
         except (msgspec.ValidationError, OverflowError):
             checked = examine(self._features, rows)
-        return OpenCall(checked.rows, asked.id, None, checked.flags, _deadline(asked.parameters), wanted)
+        if described is not None and not _finite(checked.rows):
+            checked = examine(self._features, rows)  # bytes can hold infinities, which JSON cannot
+        binary = _in_binary(asked, wanted)
+        return OpenCall(checked.rows, asked.id, None, checked.flags, _deadline(asked.parameters), wanted, binary)
 
-    def write(self, call: Call, answer: Answer) -> bytes:
-        """The body of an answer."""
-        wanted = call.outputs if isinstance(call, OpenCall) else self.outputs
+    def write(self, call: Call, answer: Answer) -> Reply:
+        """The answer; tensors that are wanted as bytes follow its JSON."""
+        wanted, binary = (call.outputs, call.binary) if isinstance(call, OpenCall) else (self.outputs, frozenset())
         count = len(answer.ids)
         types = {name: datatype for name, datatype, _ in outputs(self._description)}
         said: list[Any] = answer.predictions
@@ -146,8 +160,20 @@ class OpenInference:
             ),
             "prediction_id": ([count], answer.ids),
         }
-        chosen = [Output(name, tensors[name][0], types[name], tensors[name][1]) for name in wanted]
-        return self._encode(Inferred(self._description.model, str(self._release), chosen, call.id))
+        chosen: list[Output] = []
+        behind: list[bytes] = []
+        for name in wanted:
+            shape, data = tensors[name]
+            if name in binary:
+                behind.append(packed(types[name], data))
+                chosen.append(Output(name, shape, types[name], None, {"binary_data_size": len(behind[-1])}))
+            else:
+                chosen.append(Output(name, shape, types[name], data))
+        text = self._encode(Inferred(self._description.model, str(self._release), chosen, call.id))
+        if not behind:
+            return Reply(200, text)
+        length = b"inference-header-content-length: %d\r\n" % len(text)
+        return Reply(200, b"".join([text, *behind]), BINARY, length)
 
     def _objects(self, asked: Asked) -> list[dict[str, Any]]:
         """The tensors as one object a row."""
@@ -170,6 +196,8 @@ class OpenInference:
         if len(shape) not in (1, 2) or (len(shape) == 2 and shape[1] != 1):
             raise Problem(422, f"input {tensor.name} has shape {shape}: expected [n] or [n, 1], one tensor a feature")
         data = tensor.data
+        if data is None:
+            raise Problem(422, f"input {tensor.name} has no data: expected them in the JSON, or as bytes behind it")
         if data and all(isinstance(value, list) for value in data):
             if any(len(value) != 1 for value in data):
                 raise Problem(422, f"input {tensor.name}: expected one value a row in nested data")
@@ -197,6 +225,17 @@ class OpenInference:
         if unknown:
             raise Problem(422, f"there is no output {', '.join(unknown)}: expected some of {', '.join(self.outputs)}")
         return names
+
+
+def _finite(rows: Sequence[Row]) -> bool:
+    return all(math.isfinite(value) for row in rows for value in row if isinstance(value, float))
+
+
+def _in_binary(asked: Asked, wanted: Sequence[str]) -> frozenset[str]:
+    """Outputs that are wanted as bytes: one by one, or by the request for all that do not say."""
+    usual = asked.parameters.get("binary_data_output", False) is True
+    said = {output.name: output.parameters.get("binary_data", usual) is True for output in asked.outputs or ()}
+    return frozenset(name for name in wanted if said.get(name, usual))
 
 
 def _deadline(parameters: dict[str, Any]) -> float | None:

@@ -8,6 +8,7 @@ from http import HTTPStatus
 import msgspec
 
 JSON = b"application/json"
+BINARY = b"application/octet-stream"
 TEXT = b"text/plain; charset=utf-8"
 PROMETHEUS = b"text/plain; version=0.0.4; charset=utf-8"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"

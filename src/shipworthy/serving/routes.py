@@ -26,12 +26,12 @@ class Dialect(Protocol):
 
     plain_errors: bool
 
-    def read(self, body: bytes | bytearray) -> Call:
-        """The checked rows of a request. Problem."""
+    def read(self, body: bytes | bytearray, described: int | None = None) -> Call:
+        """The checked rows of a request, `described` bytes of whose body are JSON. Problem."""
         ...
 
-    def write(self, call: Call, answer: Answer) -> bytes:
-        """The body of an answer."""
+    def write(self, call: Call, answer: Answer) -> Reply:
+        """The answer."""
         ...
 
 
@@ -54,7 +54,7 @@ class Routes:
             self._pages[base] = _json(metadata(live.description, live.number))
             self._pages[base + b"/ready"] = Page(self._model_ready)
         self._pages[b"/v2"] = self._pages[b"/v2/"] = _json(
-            {"name": "shipworthy", "version": __version__, "extensions": []}
+            {"name": "shipworthy", "version": __version__, "extensions": ["binary_tensor_data"]}
         )
         self._pages[b"/v2/health/live"] = _json({"live": True})
         self._pages[b"/v2/health/ready"] = Page(self._server_ready)
