@@ -76,7 +76,7 @@ def _in_table(project: Project, id_: PredictionId) -> PredictionFound | None:
     return PredictionFound(
         id=str(id_),
         caller_id=row["id"],
-        at=row["arrived"].isoformat(),
+        at=clock.to_iso(clock.from_datetime(row["arrived"])),
         release=row["release"],
         source=row["source"],
         features=_readable(row["features"]),
