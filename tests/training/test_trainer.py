@@ -15,10 +15,12 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import write_deltalake
 
+from shipworthy import digest
 from shipworthy.contract.records import DataSource, Feature, Model
-from shipworthy.environments.requirements import names, without
+from shipworthy.environments.requirements import names, unhashed, without
 from shipworthy.errors import DataViolation, NotFound, TrainingFailed, Undecided, WrongUse
 from shipworthy.lineage.records import Rebuild, Run
+from shipworthy.training import making
 from shipworthy.training.rebuild import rebuild
 from shipworthy.training.trainer import overridden
 from shipworthy.training.workplace import workplace
@@ -164,3 +166,29 @@ def test_a_killed_training_leaves_no_run_and_the_next_one_goes_through(project):
     project.train(project.contract("trees"))
     assert len(project.state.ledger.entries("run")) == 1
     assert list((project.folder / ".shipworthy" / "work").iterdir()) == []
+
+
+def as_pylock(lock: str) -> str:
+    """Hash-pinned requirements in the format of PEP 751."""
+    packages = []
+    for line in lock.replace("\\\n", " ").splitlines():
+        if line and not line.startswith("#"):
+            requirement, _, rest = line.partition(" ")
+            name, _, version = requirement.partition("==")
+            marker = f'marker = "{rest.partition(";")[2].partition("--")[0].strip()}"\n' if ";" in rest else ""
+            hashes = [word.partition(":")[2] for word in rest.split() if word.startswith("--hash=sha256:")]
+            wheels = ", ".join(f'{{ name = "w", hashes = {{ sha256 = "{each}" }} }}' for each in hashes)
+            packages.append(f'[[packages]]\nname = "{name}"\nversion = "{version}"\n{marker}wheels = [{wheels}]\n')
+    return 'lock-version = "1.0"\ncreated-by = "a test"\n' + "\n".join(packages)
+
+
+def test_a_lock_of_another_format_is_recorded_as_it_was_and_as_what_was_installed(project, lock):
+    written = as_pylock(lock.read_text())
+    (project.folder / "pylock.toml").write_text(written)
+    model = Model(name="late", task="classification", train="recipes:logistic", seed=7, environment="pylock.toml")
+    run = project.train(project.contract("logistic", model=model)).decode(Run)
+    assert project.state.objects.get(run.environment.declared).decode() == written
+    installed = project.state.objects.get(run.environment.lock).decode()
+    assert set(names(installed)) == set(names(lock.read_text()))
+    assert unhashed(installed) == ()
+    assert run.environment.lock == digest.of_file(making.lock_of(run.contract, project.folder))

@@ -83,7 +83,7 @@ def build_fresh(lock: Path, folder: Path, *, python: str | None = None, near: Pa
 
 def has_python(version: str) -> bool:
     """Whether exactly this version of Python is installed here."""
-    return _own_is(version) or not _run(["python", "find", "--no-project", version], Path.cwd(), ()).returncode
+    return _own_is(version) or not run_uv(["python", "find", "--no-project", version], Path.cwd(), ()).returncode
 
 
 def interpreter(environment: Path) -> Path:
@@ -151,23 +151,24 @@ def _resolve(lock: Path, extra: Sequence[str], python: str | None, near: Path) -
     version = python or platform.python_version()
     command = ["pip", "compile", "-", "--constraints", str(lock.resolve()), "--python-version", version]
     quiet = ["--no-header", "--no-annotate", "--generate-hashes", "--no-emit-index-url", "--no-emit-find-links"]
-    done = _run([*command, *quiet], near, (), "\n".join(extra))
+    done = run_uv([*command, *quiet], near, (), "\n".join(extra))
     if done.returncode:
-        raise Conflict(f"{', '.join(extra)} cannot be installed beside {lock.name}: {_said(done.stderr)}", tuple(extra))
+        raise Conflict(f"{', '.join(extra)} cannot be installed beside {lock.name}: {said(done.stderr)}", tuple(extra))
     return without(done.stdout, names(lock.read_text())).encode()
 
 
 def _uv(arguments: Sequence[str], near: Path, content: str, keep: Sequence[int]) -> None:
-    done = _run(arguments, near, keep)
+    done = run_uv(arguments, near, keep)
     if done.returncode:
-        said = _said(done.stderr)
-        at_fault = next((name for name in names(content) if name in said.lower()), None)
-        raise Unbuildable(f"the environment cannot be built: {said}", at_fault)
+        reason = said(done.stderr)
+        at_fault = next((name for name in names(content) if name in reason.lower()), None)
+        raise Unbuildable(f"the environment cannot be built: {reason}", at_fault)
 
 
-def _run(
-    arguments: Sequence[str], near: Path, keep: Sequence[int], text: str | None = None
+def run_uv(
+    arguments: Sequence[str], near: Path, keep: Sequence[int] = (), text: str | None = None
 ) -> subprocess.CompletedProcess[str]:
+    """Run uv in a folder, whose settings then count; the caller looks at how it ended."""
     return subprocess.run(  # noqa: PLW1510 - the caller says what went wrong
         [uv.find_uv_bin(), "--no-progress", "--color", "never", *arguments],
         input=text,
@@ -202,7 +203,7 @@ def _read(lock: Path) -> bytes:
         ) from None
 
 
-def _said(stderr: str) -> str:
+def said(stderr: str) -> str:
     """What uv said went wrong, from its first error on."""
     start = stderr.find("error:")
     return stderr[max(start, 0) :].removeprefix("error:").strip()

@@ -18,6 +18,12 @@ def without(lock: str, taken: Collection[str]) -> str:
     return "".join(f"{block}\n" for block in _blocks(lock) if _name(block) not in taken)
 
 
+def unhashed(lock: str) -> tuple[str, ...]:
+    """What in a lock is pinned to no bytes: requirements without a hash, editable ones, and paths."""
+    loose = [line.strip() for line in lock.splitlines() if line.strip().startswith(("-e", ".", "/"))]
+    return (*loose, *(_name(block) for block in _blocks(lock) if "--hash=" not in block))
+
+
 def _blocks(lock: str) -> list[str]:
     """One requirement each, its hashes on the lines that follow it."""
     blocks: list[str] = []

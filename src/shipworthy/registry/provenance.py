@@ -67,7 +67,12 @@ def _dependencies(run: Run) -> list[Resource]:
         name="environment",
         uri=f"file:{run.contract.model.environment}",
         digest={"sha256": environment.lock},
-        annotations={"python": environment.python, "platform": environment.platform, "blas": environment.blas},
+        annotations={
+            "python": environment.python,
+            "platform": environment.platform,
+            "blas": environment.blas,
+            **({} if environment.declared is None else {"file": environment.declared}),
+        },
     )
     return [code, lock, *(_data(pin) for pin in run.data)]
 

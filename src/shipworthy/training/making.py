@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from shipworthy import digest
 from shipworthy.contract.records import Contract, DataSource, Value
-from shipworthy.environments import builder, execution, requirements
+from shipworthy.environments import builder, execution, exporting, requirements
 from shipworthy.errors import TrainingFailed, WrongUse
 from shipworthy.lineage.records import Cut, Environment
 from shipworthy.models.bundle import HOLDOUT, HOLDOUT_ANSWERS, MODEL, PROBE_ANSWERS, PROBES, read_answers
@@ -105,6 +105,11 @@ def prepared(contract: Contract, tables: Mapping[str, pa.Table], recorded: Cut |
     return Data(target, both.slice(0, split), both.slice(split), others, parts.cut)
 
 
+def lock_of(contract: Contract, project: Path) -> Path:
+    """The hash-pinned requirements that a contract's model is trained with now. NotFound, Unbuildable."""
+    return readable(exporting.as_requirements(project / contract.model.environment), project)
+
+
 def readable(lock: Path, project: Path) -> Path:
     """The lock, with pyarrow added where nothing in it could read the data that is handed over. Conflict, NotFound."""
     try:
@@ -167,8 +172,8 @@ def keep_output(work: Path, error: TrainingFailed, kept: Path) -> TrainingFailed
     return TrainingFailed(f"{error}\nthe full output: {kept}")
 
 
-def environment_of(outcome: execution.Outcome, lock: str, threads: int) -> Environment:
-    """The record of where a job ran."""
+def environment_of(outcome: execution.Outcome, lock: str, declared: str | None, threads: int) -> Environment:
+    """The record of where a job ran; `lock` and `declared` are digests."""
     return Environment(
         lock=lock,
         python=outcome.python,
@@ -182,6 +187,7 @@ def environment_of(outcome: execution.Outcome, lock: str, threads: int) -> Envir
         variables=execution.variables(threads),
         sandbox=outcome.sandbox,
         refused=outcome.refused,
+        declared=declared,
     )
 
 

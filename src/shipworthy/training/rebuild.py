@@ -104,7 +104,9 @@ def _likeness(
     except TrainingFailed as error:
         return ladder.Likeness("different", None, (f"the training, which now fails: {error}",)), None
     progress("compare")
-    environment = making.environment_of(outcome, run.environment.lock, run.environment.threads)
+    environment = making.environment_of(
+        outcome, run.environment.lock, run.environment.declared, run.environment.threads
+    )
     answers, prediction_digest = making.answers_of(bundle)
     now = ladder.Made(
         model_digest=digest.of_file(bundle / MODEL),

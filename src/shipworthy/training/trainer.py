@@ -77,6 +77,7 @@ def train(
         lock = _lock(contract, state, recipe, work)
         environment = builder.build(lock, near=project)
         lock_digest = state.objects.put_file(lock)
+        declared = _declared(contract, state, recipe)
         progress("data")
         readings = {source.name: sources.read(source, project, state.objects) for source in contract.data}
         data = making.prepared(contract, {name: reading.rows for name, reading in readings.items()})
@@ -106,7 +107,7 @@ def train(
         progress("reference")
         reference(trained)
         progress("record")
-        return _record(state, trained, _Made(code, pins, lock_digest, parameters, started, key))
+        return _record(state, trained, _Made(code, pins, lock_digest, declared, parameters, started, key))
 
 
 def overridden(parameters: Mapping[str, Value], overrides: Mapping[str, Value]) -> dict[str, Value]:
@@ -120,10 +121,17 @@ def overridden(parameters: Mapping[str, Value], overrides: Mapping[str, Value]) 
 def _lock(contract: Contract, state: State, recipe: Run | None, work: Path) -> Path:
     """The lock that lies in the project, or the recipe's own."""
     if recipe is None:
-        return making.readable(state.layout.project / contract.model.environment, state.layout.project)
+        return making.lock_of(contract, state.layout.project)
     kept = work / "requirements.lock"
     state.objects.fetch(recipe.environment.lock, kept)
     return kept
+
+
+def _declared(contract: Contract, state: State, recipe: Run | None) -> str | None:
+    """The file that the contract names as it lies in the project, or lay there for the recipe."""
+    if recipe is not None:
+        return recipe.environment.declared
+    return state.objects.put_file(state.layout.project / contract.model.environment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +139,7 @@ class _Made:
     code: CodeSnapshot
     data: tuple[DataPin, ...]
     lock: str
+    declared: str | None
     parameters: dict[str, Value]
     started: int
     key: str | None
@@ -147,7 +156,7 @@ def _record(state: State, trained: Trained, made: _Made) -> Entry:
         contract=contract,
         code=made.code,
         data=made.data,
-        environment=making.environment_of(outcome, made.lock, contract.model.threads),
+        environment=making.environment_of(outcome, made.lock, made.declared, contract.model.threads),
         parameters=made.parameters,
         seed=contract.model.seed,
         rehearsal=_rehearsal(state.ledger, contract.name),
@@ -160,7 +169,7 @@ def _record(state: State, trained: Trained, made: _Made) -> Entry:
         started=made.started,
         finished=clock.now(),
     )
-    state.objects.settle({made.lock, *shas.values(), *_kept(made)})
+    state.objects.settle({made.lock, *([made.declared] if made.declared else []), *shas.values(), *_kept(made)})
     return state.ledger.append("run", contract.name, run, key=made.key)
 
 

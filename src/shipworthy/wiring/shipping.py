@@ -9,7 +9,7 @@ from shipworthy.lineage.records import Run
 from shipworthy.registry.aliases import Aliases
 from shipworthy.registry.records import AliasChange, Release, Verdict
 from shipworthy.store.ledger import Entry
-from shipworthy.training import sources
+from shipworthy.training import making, sources
 from shipworthy.training.rebuild import rebuild
 from shipworthy.wiring.checking import check_run
 from shipworthy.wiring.project import Project, Report
@@ -84,7 +84,7 @@ def _unfinished(project: Project, report: Report) -> Entry | None:
 def _same_code(project: Project, run: Run) -> bool:
     root, objects = project.layout.project, project.objects
     taken = snapshot.of_project(root, project.contract, objects)
-    lock = objects.put_file(root / project.contract.model.environment)
+    lock = objects.put_file(making.lock_of(project.contract, root))
     return taken.digest == run.code.digest and lock == run.environment.lock
 
 
