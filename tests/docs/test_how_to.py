@@ -1,0 +1,37 @@
+"""docs/how-to: every page does what it says, in the project that the tutorial ends with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from docs.documents import DOCS
+from docs.following import Reader
+
+FOLDER = DOCS / "how-to"
+# Each is followed in a project of its own; where there are two, the second begins where the first ends.
+CHAINS = (
+    ("call-the-server",),
+    ("change-a-contract", "let-a-check-pass"),
+    ("go-back",),
+    ("keep-data-for-rebuilds",),
+    ("read-an-alarm",),
+    ("run-under-an-orchestrator",),
+    ("score-a-table",),
+    ("verify-a-release",),
+)
+
+
+def test_every_page_is_followed():
+    assert sorted(page for chain in CHAINS for page in chain) == sorted(
+        path.stem for path in FOLDER.glob("*.md") if path.stem != "index"
+    )
+
+
+@pytest.mark.needs("curl", "openssl")
+@pytest.mark.parametrize("chain", CHAINS, ids="+".join)
+def test_the_page_says_what_happens(chain: tuple[str, ...], reader: Callable[[], Reader]):
+    following = reader()
+    for page in chain:
+        following.follow(FOLDER / f"{page}.md")
+    assert not following.mistakes, "\n\n".join(following.mistakes)
