@@ -84,18 +84,10 @@ def test_a_second_up_is_refused_and_one_that_was_killed_leaves_nothing(user, row
 
 def test_roles_of_their_own(user, row):
     """`serve` alone, and `record --once` when somebody's scheduler says so."""
-    with (user.folder / "serve.out").open("wb") as output:
-        server = user.start("serve", "--port", 0, stdout=output, stderr=output)
-    try:
-        about = user.layout.state / "up.json"
-        eventually(about.exists, "the server to answer")
-        url = json.loads(about.read_bytes())["server"]
-        answer = httpx.post(f"{url}/predict", json={"rows": [row]}, timeout=60, trust_env=False).json()
+    with user.up(role="serve") as server:
+        answer = server.predict(row)
         assert recorded(user) == []
         user.run("record", "--once")
         assert [each["prediction_id"] for each in recorded(user)] == [answer["predictions"][0]["id"]]
         user.run("watch", "--once")
-    finally:
-        server.terminate()
-        server.wait()
     assert "no refresh is due" in user.run("refresh", "--once").out

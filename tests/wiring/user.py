@@ -112,9 +112,9 @@ class User:
         return {pid: line for pid, line in _command_lines() if str(self.folder) in line}
 
     @contextmanager
-    def up(self) -> Iterator[Up]:
-        """`shipworthy up` while the block runs; ended in order afterwards, unless it has gone before."""
-        running = Up(self)
+    def up(self, role: str = "up") -> Iterator[Up]:
+        """`shipworthy up`, or `serve`, while the block runs; ended in order afterwards, unless it has gone before."""
+        running = Up(self, role)
         try:
             running.wait()
             yield running
@@ -123,13 +123,13 @@ class User:
 
 
 class Up:
-    """A running `up`."""
+    """A running `up` or `serve`."""
 
-    def __init__(self, user: User) -> None:
+    def __init__(self, user: User, role: str) -> None:
         self._user = user
         self._output = user.folder / "up.out"
         with self._output.open("ab") as output:
-            self.process = user.start("up", "--port", 0, stdout=output, stderr=output)
+            self.process = user.start(role, "--port", 0, stdout=output, stderr=output)
 
     @property
     def said(self) -> str:
@@ -142,8 +142,12 @@ class Up:
         self.url = str(json.loads(self._about.read_bytes())["server"])
 
     def predict(self, *rows: dict[str, Any], **more: Any) -> dict[str, Any]:
+        """Asks about rows; there has to be an answer."""
+        return self.post({"rows": rows, **more})
+
+    def post(self, body: dict[str, Any]) -> dict[str, Any]:
         """Asks for predictions; there has to be an answer."""
-        answer = httpx.post(f"{self.url}/predict", json={"rows": rows, **more}, timeout=PATIENCE, trust_env=False)
+        answer = httpx.post(f"{self.url}/predict", json=body, timeout=PATIENCE, trust_env=False)
         assert answer.status_code == httpx.codes.OK, answer.text
         return answer.json()
 
