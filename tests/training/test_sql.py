@@ -8,14 +8,18 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import create_engine, text
 
 from shipworthy.contract.records import DataSource
 from shipworthy.errors import NotFound, WrongUse
+from shipworthy.lineage.records import Rebuild, Run
 from shipworthy.store.objects import Objects
 from shipworthy.training import sql
+from shipworthy.training.rebuild import rebuild
 from shipworthy.training.sources import read, reread, same
 
 SCHEMA = """
@@ -180,3 +184,24 @@ def test_many_rows_are_read_in_chunks_of_one_type(tmp_path, objects, monkeypatch
     assert rows["n"].to_pylist() == [0, 1, 2, 3, 4, 5.5, 6.5, 7.5]
     assert rows["d"].to_pylist() == [Decimal(1)] * 5 + [Decimal("0.125")] * 3
     assert pa.types.is_null(rows["empty"].type)
+
+
+def test_a_model_trained_from_a_database_is_rebuilt_without_it(project):
+    rows = pq.read_table(project.folder / "data" / "flights.parquet")
+    days = [str(day) for day in rows["day"].to_pylist()]
+    columns = [rows[name].to_pylist() for name in ("distance", "stops", "wind", "carrier", "late")]
+    connection = sqlite3.connect(project.folder / "warehouse.db")
+    connection.execute(
+        "CREATE TABLE f (distance REAL, stops INT, wind REAL, carrier TEXT, late BOOLEAN, day TIMESTAMP)"
+    )
+    connection.executemany("INSERT INTO f VALUES (?, ?, ?, ?, ?, ?)", zip(*columns, days, strict=True))
+    connection.commit()
+    connection.close()
+    asked = source("SELECT * FROM f ORDER BY day, distance")
+    entry = project.train(
+        project.contract("logistic", data=(msgspec.structs.replace(asked, target="late", time="day"),))
+    )
+    run = entry.decode(Run)
+    assert "warehouse.db" not in {file.path for file in run.code.files}
+    (project.folder / "warehouse.db").unlink()
+    assert rebuild(entry, project.state).decode(Rebuild).rung == "bit-identical"
