@@ -13,9 +13,7 @@ from shipworthy.dashboard.traffic import Traffic, between, parse, quantile_ms
 def scrape(statuses: dict[str, int], seconds: list[float]) -> str:
     registry = CollectorRegistry()
     requests = Counter("shipworthy_requests", "Requests.", ["model", "status"], registry=registry)
-    duration = Histogram(
-        "shipworthy_request_seconds", "Duration.", buckets=[0.001, 0.01, 0.1], registry=registry
-    )
+    duration = Histogram("shipworthy_request_seconds", "Duration.", buckets=[0.001, 0.01, 0.1], registry=registry)
     for status, count in statuses.items():
         requests.labels("flight-delay", status).inc(count)
     for value in seconds:
