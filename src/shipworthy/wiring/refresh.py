@@ -44,12 +44,12 @@ def ask_refresh(folder: Path) -> str:
 def run_refresh(folder: Path, *, once: bool, stop: Stop | None = None) -> tuple[Refresh, ...]:
     """Carry through what is due, and, unless `once`, what becomes due; how each refresh ended.
 
-    InUse where another refresher works.
+    Where another refresher works, or was killed a moment ago: InUse with `once`, else it is waited for.
     """
     project = open_project(folder)
     ended: list[Refresh] = []
     ending = Stop() if stop is None else stop
-    with _Lease(project) as lease:
+    with _Lease(project, None if once else ending) as lease:
         refresher = Refresher(database_url(project.layout), RefreshSteps(project))
         refresher.start()
         try:
@@ -149,16 +149,19 @@ def _first_window(project: Project, release: int) -> int | None:
 class _Lease:
     """One refresher a model: two would each repeat the other's step."""
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, patience: Stop | None) -> None:
+        """Without `patience` (a wish to stop that ends it) a lease that another has is not waited for."""
         self._leases = Leases(project.ledger)
+        self._patience = patience
         self._name = f"refresh:{project.contract.name}"
         self._holder = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._done = threading.Event()
         self.lost = False
 
     def __enter__(self) -> _Lease:
-        if not self._leases.acquire(self._name, self._holder, LEASE):
-            raise InUse(f"another refresher works: {self._leases.holder(self._name)}; one at a time may")
+        while not self._leases.acquire(self._name, self._holder, LEASE):
+            if self._patience is None or self._patience.wait(PAUSE):
+                raise InUse(f"another refresher works: {self._leases.holder(self._name)}; one at a time may")
         threading.Thread(target=self._renew, name="lease", daemon=True).start()
         return self
 
