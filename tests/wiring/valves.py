@@ -53,7 +53,7 @@ window = "1h"
 lateness = "1h"
 [retraining]
 on = ["drift"]
-history = "48h"
+history = "12h"
 holdout = "8h"
 wait = "30d"
 [gate]
