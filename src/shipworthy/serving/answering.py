@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,8 @@ from shipworthy.serving.problems import Overloaded, Problem, reply_to
 from shipworthy.serving.responses import Reply
 from shipworthy.serving.routes import Dialect, Page, Routes
 from shipworthy.serving.rows import Call
+
+_logger = logging.getLogger(__name__)
 
 
 class _Asked(msgspec.Struct, frozen=True, gc=False):
@@ -70,6 +73,9 @@ class Answering:
                     refused[feature] = refused.get(feature, 0) + 1
                 self._count(problem)
                 replies[index] = reply_to(problem, plain=exchange.head.target.startswith(b"/v2"))
+            except Exception:  # nobody else's request may go unanswered for one that cannot be read
+                _logger.exception("a request for %r could not be read", exchange.head.target)
+                replies[index] = reply_to(Problem(500, "the server failed to read this request"), plain=True)
         dated = any(one.deadline is not None for one in asked)
         decided = time.perf_counter()
         if dated:

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from shipworthy.models.records import BundleDescription
 from shipworthy.serving.answer import Answer, Class, as_keys
-from shipworthy.serving.problems import Problem, Violation, malformed
+from shipworthy.serving.problems import NO_JSON, Problem, Violation, malformed
 from shipworthy.serving.responses import Reply
 from shipworthy.serving.rows import Call, RowFormat
 from shipworthy.serving.violations import examine, refusal
@@ -71,7 +71,7 @@ class Native:
             rows = self._format.rows(asked.rows)
         except (msgspec.ValidationError, OverflowError):
             return self._look_again(body)
-        except msgspec.DecodeError as error:
+        except NO_JSON as error:
             raise malformed(error, body) from None
         if asked.ids is not None:
             _same_length(asked.ids, rows)
@@ -92,7 +92,7 @@ class Native:
     def _look_again(self, body: bytes | bytearray) -> Call:
         try:
             asked = _decode_loose(body)
-        except msgspec.DecodeError as error:
+        except NO_JSON as error:
             raise malformed(error, body) from None
         wrong = list(self._wrong(asked))
         if wrong:

@@ -11,7 +11,7 @@ import msgspec
 from shipworthy.contract.records import Feature
 from shipworthy.models.records import BundleDescription
 from shipworthy.serving.answer import Answer, Class
-from shipworthy.serving.problems import Problem, malformed
+from shipworthy.serving.problems import NO_JSON, Problem, malformed
 from shipworthy.serving.responses import BINARY, Reply
 from shipworthy.serving.rows import Call, Row, RowFormat
 from shipworthy.serving.tensors import attach, packed
@@ -129,7 +129,7 @@ class OpenInference:
             asked = self._decode(text)
         except msgspec.ValidationError as error:
             raise Problem(422, str(error)) from None
-        except msgspec.DecodeError as error:
+        except NO_JSON as error:
             raise malformed(error, bytes(text)) from None
         if described is not None:
             attach(asked.inputs, memoryview(body)[described:])

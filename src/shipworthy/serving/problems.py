@@ -57,7 +57,11 @@ class _Body(msgspec.Struct, omit_defaults=True):
     violations: tuple[Violation, ...] = ()
 
 
-def malformed(error: msgspec.DecodeError, body: bytes | bytearray) -> Problem:
+# What decoding raises at bytes that are no JSON: also at what is no UTF-8, and at a thousand brackets in each other.
+NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+def malformed(error: Exception, body: bytes | bytearray) -> Problem:
     """A body that is no JSON."""
     hint = "; NaN and Infinity are not JSON, send null" if b"NaN" in body or b"Infinity" in body else ""
     return Problem(400, f"the body is not JSON: {error}{hint}")
