@@ -12,8 +12,8 @@ from deltalake import write_deltalake
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 BEFORE = 60  # hours that the first model learns from
-CHANGE = 70  # the hour in which the world changes
-END = 96
+CHANGE = 64  # the hour in which the world changes
+END = 120  # when all that a second model learns from is of the changed world
 ROWS = 100  # an hour
 MODEL = "valves"
 
@@ -53,7 +53,7 @@ window = "1h"
 lateness = "1h"
 [retraining]
 on = ["drift"]
-history = "12h"
+history = "48h"
 holdout = "8h"
 wait = "30d"
 [gate]
