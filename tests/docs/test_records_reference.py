@@ -1,0 +1,103 @@
+"""docs/reference/records.md: every kind of record and every field of it, and no other."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from docs.documents import DOCS
+
+import shipworthy
+from shipworthy.adoption.records import Adoption
+from shipworthy.alerts.records import Standing
+from shipworthy.lineage.records import CodeSnapshot, DataPin, Environment, Rebuild, Run
+from shipworthy.monitoring.records import Alarm, Moved, PayoffEvidence, Quality, WindowEvidence
+from shipworthy.predictions import format as log
+from shipworthy.refresh.records import Refresh, Trigger
+from shipworthy.registry.records import AliasChange, LatencyVerdict, Rehearsal, Release, Verdict, Waiver
+from shipworthy.store.tables import entries, metadata
+
+PAGE = (DOCS / "reference" / "records.md").read_text(encoding="utf-8")
+KINDS = {
+    "adoption": Adoption,
+    "alarm": Alarm,
+    "alert": Standing,
+    "alias": AliasChange,
+    "evidence": WindowEvidence,
+    "quality": Quality,
+    "rebuild": Rebuild,
+    "refresh": Refresh,
+    "refresh-begun": Trigger,
+    "rehearsal": Rehearsal,
+    "release": Release,
+    "run": Run,
+    "verdict": Verdict,
+    "waiver": Waiver,
+}
+PARTS = {
+    "code": CodeSnapshot,
+    "data": DataPin,
+    "environment": Environment,
+    "latency": LatencyVerdict,
+    "moved": Moved,
+    "payoff": PayoffEvidence,
+}
+WITHOUT_A_STRUCT = {"refresh-asked"}
+
+
+def section(title: str) -> str:
+    return re.split(r"^##+ ", PAGE.split(f"\n### {title}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def fields(title: str) -> list[str]:
+    """The names in the first column of a section's table."""
+    rows = re.findall(r"^\| (`.*?) \| ", section(title), re.MULTILINE)
+    return [name for row in rows for name in re.findall(r"`(\w+)`", row)]
+
+
+def appended() -> Iterator[str]:
+    """Kinds that some code puts into the ledger: `ledger.append("run", …)`, or by a KIND of the module."""
+    for file in Path(shipworthy.__file__).parent.rglob("*.py"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        constants = {
+            target.id: node.value.value
+            for node in tree.body
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and re.search(r"ledger\.append(_once)?$", ast.unparse(node.func)):
+                kind = node.args[0]
+                yield constants[kind.id] if isinstance(kind, ast.Name) else ast.literal_eval(kind)
+
+
+def test_every_kind_that_is_written_is_told_and_no_other():
+    told = re.findall(r"^\| `([\w-]+)` \| .* \| .* \| .* \|$", PAGE, re.MULTILINE)
+    assert sorted(told) == sorted(set(appended()))
+    assert set(told) == {*KINDS, *WITHOUT_A_STRUCT}
+
+
+@pytest.mark.parametrize("title", {**KINDS, **PARTS})
+def test_every_field_of_a_record_is_told_and_no_other(title: str):
+    record = {**KINDS, **PARTS}[title]
+    assert sorted(fields(title)) == sorted(field.name for field in msgspec.structs.fields(record))
+
+
+def test_every_column_of_an_entry_is_told():
+    told = PAGE.split("An entry has", 1)[1].split("Reading verifies")[0]
+    assert set(re.findall(r"`(\w+)`", told)) == {column.name for column in entries.columns} - {"sequence"}
+
+
+def test_every_table_of_the_ledger_is_told():
+    missing = [name for name in metadata.tables if f"`{name}`" not in PAGE]
+    assert not missing
+
+
+def test_the_version_of_the_log_is_told():
+    assert f"now {log.VERSION}:" in PAGE
+    assert f'"{log.MAGIC.decode()}" | version u16' in PAGE
