@@ -11,6 +11,7 @@ from docs.following import Reader
 FOLDER = DOCS / "how-to"
 # Each is followed in a project of its own; where there are two, the second begins where the first ends.
 CHAINS = (
+    ("adopt-a-model",),
     ("call-the-server",),
     ("change-a-contract", "let-a-check-pass"),
     ("go-back",),
