@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute
+from msgspec import structs
 
 from shipworthy.contract.records import Feature
 from shipworthy.contract.rules import did_you_mean
@@ -74,6 +75,22 @@ def proposed(chosen: Chosen, described: Described, table: pa.Table) -> Study:
         task=described.task,
         classes=len(described.classes),
     )
+
+
+def refusing(found: Study, features: Sequence[Feature]) -> Study | None:
+    """The study with every category held to the values that `features` have seen; None where that changes nothing."""
+    seen = {feature.name: feature.values for feature in features if feature.type == "category"}
+    open_ = [each.name for each in found.features if each.type == "category" and each.unknown == "allow"]
+    if not open_:
+        return None
+    return replace(found, columns=tuple(_held(column, seen) for column in found.columns))
+
+
+def _held(column: Studied, seen: Mapping[str, tuple[str, ...] | None]) -> Studied:
+    if column.feature is None or column.feature.type != "category":
+        return column
+    held = structs.replace(column.feature, values=seen[column.name], unknown="refuse")
+    return replace(column, feature=held)
 
 
 def _taken(column: Studied, table: pa.Table) -> Studied:

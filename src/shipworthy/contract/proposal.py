@@ -119,7 +119,7 @@ def _inline(feature: Feature) -> str:
         if bound is not None:
             keys[name] = int(bound) if float(bound).is_integer() else bound
     if feature.values is not None:
-        keys |= {"values": list(feature.values), "unknown": "allow"}
+        keys |= {"values": list(feature.values), "unknown": feature.unknown}
     return written(keys)
 
 

@@ -6,8 +6,8 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from shipworthy.contract.proposal import proposal
 from shipworthy.contract.records import Value
@@ -20,15 +20,28 @@ _NO_RECIPE = re.compile(
 )
 
 
-def proposed_text(studied: Study, request: Any, name: str, own: Mapping[str, Value], tracked: Mapping[str, str]) -> str:
-    """The text of a contract. Parameters are those that were logged, else the model's own."""
-    sample = request.sample or Path("sample.parquet")
-    parameters = {key: _typed(text) for key, text in tracked.items()} or dict(own)
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a contract is to name."""
+
+    sample: Path | None
+    folder: Path  # of the contract
+    name: str  # whatever in it is no letter and no digit becomes a dash
+
+
+def trained_with(own: Mapping[str, Value], tracked: Mapping[str, str]) -> dict[str, Value]:
+    """The parameters that were logged, else the model's own."""
+    return {key: _typed(text) for key, text in tracked.items()} or dict(own)
+
+
+def proposed_text(studied: Study, wanted: Wanted, parameters: Mapping[str, Value]) -> str:
+    """The text of a contract."""
+    sample = wanted.sample or Path("sample.parquet")
     return proposal(
         studied,
-        name=request.name or re.sub(r"[^A-Za-z0-9]+", "-", name)[:100].strip("-") or "model",
+        name=re.sub(r"[^A-Za-z0-9]+", "-", wanted.name)[:100].strip("-") or "model",
         data=argument(sample),
-        location=_location(sample, request.folder),
+        location=_location(sample, wanted.folder),
         parameters=_worth_writing(parameters),
     )
 

@@ -101,8 +101,10 @@ def _of_installed(source: Source, folder: Path, work: Path) -> Place:
 def _built(source: Source, lock: Path, work: Path, origin: str, named: str, notes: tuple[str, ...]) -> Place:
     """Built from the lock and looked at there: whatever the lock lacks shows now."""
     how, python = _environment(lock)
+    # The converters bring libraries along that the lock may lack; a lock made of what was imported lacks nothing.
+    alone = python if origin == "installed" else builder.interpreter(builder.build(lock))
     try:
-        described = adopting.look(source.given, python, work)
+        described = adopting.look(source.given, alone, work)
     except Unloadable as error:
         raise _explained(source, error, named if origin == "lock" else f"the lock made from {named}") from None
     if CONVERTED not in how:

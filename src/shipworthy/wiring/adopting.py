@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import time
 from collections.abc import Sequence
@@ -13,39 +14,38 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shipworthy import digest
-from shipworthy.adoption.inputs import Chosen, choose, proposed
+from shipworthy.adoption.inputs import Chosen, choose, proposed, refusing
 from shipworthy.adoption.record import findings
 from shipworthy.adoption.records import Adoption
 from shipworthy.adoption.steps import next_steps
 from shipworthy.contract.reading import FILE, parse
 from shipworthy.contract.records import Contract, Feature
+from shipworthy.contract.study import Study
 from shipworthy.environments import runner
-from shipworthy.errors import NotFound, WrongUse
+from shipworthy.errors import WrongUse
 from shipworthy.gate.ml_test_score import Evidence, ml_test_score
 from shipworthy.models import adopting, packaging
-from shipworthy.models.adopting import Kept
+from shipworthy.models.adopting import Kept, Unloadable
 from shipworthy.models.bundle import PROBE_ANSWERS, PROBES, Bundle
 from shipworthy.models.columns import from_arrow, to_arrow
 from shipworthy.models.converting import Facts
 from shipworthy.models.records import BundleDescription
 from shipworthy.registry.records import LatencyVerdict, Verdict
-from shipworthy.store.layout import Layout
-from shipworthy.store.ledger import Entry, Ledger
-from shipworthy.store.objects import Objects
-from shipworthy.store.preparation import prepare
+from shipworthy.store.ledger import Entry
 from shipworthy.training import probes
 from shipworthy.training.conform import with_seen_categories
-from shipworthy.wiring.adopted_contract import proposed_text
+from shipworthy.wiring.adopted_contract import Wanted, proposed_text, trained_with
 from shipworthy.wiring.adopted_environment import LOCK, Place, place_of
+from shipworthy.wiring.adopted_keeping import keep
 from shipworthy.wiring.adopted_model import Source
 from shipworthy.wiring.adopted_source import sample_of, source_of
 from shipworthy.wiring.adopted_verdicts import latency_of, quality_of, standing
-from shipworthy.wiring.project import Report, find_layout, is_new
+from shipworthy.wiring.project import Report
 
-KIND = "adoption"
 VERSION = 1
+FEW = 1_000  # rows: a sample of fewer is remarked upon
 ASKED = 20_000  # rows of the sample that the model is asked about, for its quality
-SAMPLE, SAMPLE_ANSWERS = "sample.parquet", "sample_answers.npy"
+BUNDLE, SAMPLE, SAMPLE_ANSWERS = "bundle", "sample.parquet", "sample_answers.npy"
 _BORROWED = {name: Path(runner.__file__).with_name(f"{name}.py") for name in ("canonical", "keeping", "thresholds")}
 
 
@@ -65,14 +65,21 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _Looked:
     source: Source
     table: pa.Table
     place: Place
     chosen: Chosen
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    looked: _Looked
+    studied: Study
     contract: Contract
     text: str
     features: tuple[Feature, ...]  # with the categories that were seen
+    notes: tuple[str, ...]
 
 
 def adopt(request: Request, report: Report) -> tuple[Entry, Adoption]:
@@ -83,17 +90,22 @@ def adopt(request: Request, report: Report) -> tuple[Entry, Adoption]:
         raise WrongUse(f"{target} is there already and is never overwritten; leave out --write to see a proposal")
     with tempfile.TemporaryDirectory(prefix="shipworthy-adopt-") as scratch:
         work = Path(scratch)
-        found = _look(request, work, report)
-        bundle, kept, description = _bundle(found, work, report)
+        found, kept = _asked(_look(request, work, report), request, work, report)
+        report("convert and compare", None)
+        bundle, description = work / BUNDLE, _packaged(found, work / BUNDLE)
         report(f"measure the SLA: {found.contract.serving.rate:g} requests/s", None)
-        opened = Bundle(bundle, description)
-        latency, measured = latency_of(opened, found.contract, found.place.lock, work)
-        quality = quality_of(found.contract, found.chosen, found.table, work / SAMPLE_ANSWERS, description)
+        looked = found.looked
+        latency, measured = latency_of(Bundle(bundle, description), found.contract, looked.place.lock, work)
+        quality = quality_of(found.contract, looked.chosen, looked.table, work / SAMPLE_ANSWERS, description)
         verdicts = standing(description, latency, quality)
         report("keep the report", None)
         written = _write(request, found, target)
-        adoption = _adoption(request, found, kept, description, verdicts, measured)
-        return _keep(adoption, request, bundle, found.place.lock, written, began)
+        adoption = msgspec.structs.replace(
+            _adoption(request, found, kept, description, verdicts, measured),
+            written=str(target) if written else None,
+            seconds=time.monotonic() - began,
+        )
+        return keep(adoption, request.folder, bundle, looked.place.lock)
 
 
 def _look(request: Request, work: Path, report: Report) -> _Found:
@@ -105,49 +117,73 @@ def _look(request: Request, work: Path, report: Report) -> _Found:
     named = request.features or (() if place.described.names else tuple(source.inputs))
     chosen = choose(place.described, table, request.target, named)
     report("propose a contract", None)
-    studied = proposed(chosen, place.described, table)
-    tracked = source.tracked.parameters if source.tracked is not None else {}
-    text = proposed_text(studied, request, source.name, place.described.parameters, tracked)
+    return _promised(_Looked(source, table, place, chosen), proposed(chosen, place.described, table), request)
+
+
+def _promised(looked: _Looked, studied: Study, request: Request, notes: tuple[str, ...] = ()) -> _Found:
+    """What a contract from this study promises; features in the model's own order."""
+    tracked = looked.source.tracked.parameters if looked.source.tracked is not None else {}
+    parameters = trained_with(looked.place.described.parameters, tracked)
+    wanted = Wanted(request.sample, request.folder, request.name or looked.source.name)
+    text = proposed_text(studied, wanted, parameters)
     contract = parse(text, "the proposed contract")
-    ordered = tuple(_named(contract.features, name) for name in chosen.features)
+    ordered = tuple(_named(contract.features, name) for name in looked.chosen.features)
     contract = msgspec.structs.replace(contract, features=ordered)
-    return _Found(source, table, place, chosen, contract, text, with_seen_categories(ordered, _typed(table, ordered)))
+    features = with_seen_categories(ordered, _typed(looked.table, ordered))
+    return _Found(looked, studied, contract, text, features, notes)
 
 
-def _bundle(found: _Found, work: Path, report: Report) -> tuple[Path, Kept, BundleDescription]:
-    """The model as training would have left it: probes, answers, and every runtime that is equal."""
+def _asked(found: _Found, request: Request, work: Path, report: Report) -> tuple[_Found, Kept]:
+    """The model kept as a bundle, with its answers to probes and sample.
+
+    A model that fails on a category it has never seen, as many do, gets a contract that refuses such a row.
+    """
     report("ask the model about probes", None)
-    source, place, described = found.source, found.place, found.place.described
-    bundle = work / "bundle"
+    try:
+        return found, _answered(found, work)
+    except Unloadable as error:
+        held = refusing(found.studied, found.features)
+        if held is None:
+            raise
+        note = f"It fails on a category that it has never seen, so that the proposal refuses those ({error})."
+        stricter = _promised(found.looked, held, request, (note,))
+        shutil.rmtree(work / BUNDLE)
+        return stricter, _answered(stricter, work)
+
+
+def _answered(found: _Found, work: Path) -> Kept:
+    source, place, described = found.looked.source, found.looked.place, found.looked.place.described
+    bundle = work / BUNDLE
     bundle.mkdir()
-    rows = _typed(found.table, found.features)
+    rows = _typed(found.looked.table, found.features)
     table = probes.probes(found.features, rows)
     pq.write_table(table, bundle / PROBES, compression="lz4")
     kept = adopting.keep(source.given, place.python, work, bundle, described, found.features, _BORROWED)
     pq.write_table(probes.with_splits(table, found.features, kept.thresholds), bundle / PROBES, compression="lz4")
     pq.write_table(rows.slice(0, ASKED), work / SAMPLE)
-    asked = {bundle / PROBES: bundle / PROBE_ANSWERS, work / SAMPLE: work / SAMPLE_ANSWERS}
+    asked = {work / SAMPLE: work / SAMPLE_ANSWERS, bundle / PROBES: bundle / PROBE_ANSWERS}
     adopting.answer(source.given, place.python, work, bundle, described, asked)
-    report("convert and compare", None)
+    return kept
+
+
+def _packaged(found: _Found, bundle: Path) -> BundleDescription:
+    """Every runtime that is equal."""
+    place, described = found.looked.place, found.looked.place.described
     facts = Facts(
         model=found.contract.name,
         task=described.task,
         features=found.features,
         classes=described.classes,
-        target=found.chosen.labels or "",
+        target=found.looked.chosen.labels or "",
         family=described.family,
         table=described.table,
     )
     tolerance = found.contract.gate.tolerance
-    if source.given.format == "onnx":
-        return bundle, kept, packaging.package_graph(bundle, facts, tolerance=tolerance)
+    if found.looked.source.given.format == "onnx":
+        return packaging.package_graph(bundle, facts, tolerance=tolerance)
     python = place.python if place.how else None
     reason = "" if place.how else "the converters do not go together with the lock"
-    return (
-        bundle,
-        kept,
-        packaging.package(bundle, facts, tolerance=tolerance, python=python, reason=reason, how=place.how),
-    )
+    return packaging.package(bundle, facts, tolerance=tolerance, python=python, reason=reason, how=place.how)
 
 
 def _adoption(
@@ -158,9 +194,9 @@ def _adoption(
     verdicts: Sequence[Verdict],
     measured: LatencyVerdict | None,
 ) -> Adoption:
-    place = found.place
-    record = findings(place.described, found.source.tracked, place.surroundings)
-    commit = found.source.tracked.commit if found.source.tracked is not None else None
+    place = found.looked.place
+    record = findings(place.described, found.looked.source.tracked, place.surroundings)
+    commit = found.looked.source.tracked.commit if found.looked.source.tracked is not None else None
     evidence = Evidence(
         contract=found.contract, verdicts={verdict.check: verdict for verdict in verdicts}, commit=commit, dirty=True
     )
@@ -169,11 +205,11 @@ def _adoption(
         version=VERSION,
         model=found.contract.name,
         source=request.model,
-        model_digest=digest.of_file(found.source.given.file),
+        model_digest=digest.of_file(found.looked.source.given.file),
         canonical_digest=kept.canonical_digest,
         family=place.described.family,
-        rows=found.table.num_rows,
-        labels=found.chosen.labels,
+        rows=found.looked.table.num_rows,
+        labels=found.looked.chosen.labels,
         findings=record,
         surroundings=place.surroundings,
         contract=found.contract,
@@ -184,67 +220,36 @@ def _adoption(
         verdicts=tuple(verdicts),
         latency=measured,
         score=ml_test_score(evidence),
-        notes=(*place.notes, *_notes(found, kept)),
-        next=next_steps(record, verdicts, written=written, labelled=found.chosen.labels is not None),
+        notes=(*place.notes, *found.notes, *_notes(found, kept)),
+        next=next_steps(record, verdicts, written=written, labelled=found.looked.chosen.labels is not None),
         seconds=0.0,
         parameters=place.described.parameters,
     )
 
 
 def _notes(found: _Found, kept: Kept) -> tuple[str, ...]:
-    notes = []
-    if found.table.num_rows < 1000:
-        notes.append(f"{found.table.num_rows} rows say little about ranges and categories: give a larger sample.")
-    if not found.place.described.names:
-        taken = ", ".join(found.chosen.features[:8])
+    notes, rows = [], found.looked.table.num_rows
+    if rows < FEW:
+        notes.append(f"{rows} rows say little about ranges and categories: give a larger sample.")
+    if not found.looked.place.described.names:
+        taken = ", ".join(found.looked.chosen.features[:8])
         notes.append(f"The model gives its inputs no names; by their place they were taken for {taken}.")
     if kept.modules:
         notes.append(f"It needs modules of your own, kept with it: {', '.join(kept.modules)}.")
     return tuple(notes)
 
 
-def _write(request: Request, found: _Found, target: Path) -> tuple[Path, ...]:
-    """The contract, and the lock beside it where there is none."""
+def _write(request: Request, found: _Found, target: Path) -> bool:
+    """The contract, and the lock beside it where there is none, if that is wanted."""
     if not request.write:
-        return ()
+        return False
     request.folder.mkdir(parents=True, exist_ok=True)
     lock = request.folder / LOCK
-    written = []
-    if not lock.exists() and found.place.surroundings.origin != "graph":
-        lock.write_bytes(found.place.lock.read_bytes())
-        written.append(lock)
+    if not lock.exists() and found.looked.place.surroundings.origin != "graph":
+        lock.write_bytes(found.looked.place.lock.read_bytes())
     with target.open("x", encoding="utf-8", newline="\n") as stream:
         stream.write(found.text)
-    return (target, *written)
-
-
-def _keep(
-    adoption: Adoption, request: Request, bundle: Path, lock: Path, written: Sequence[Path], began: float
-) -> tuple[Entry, Adoption]:
-    layout = _layout(request.folder)
-    if is_new(layout):
-        prepare(layout)
-    ledger, objects = Ledger(layout.ledger_url), Objects(layout.objects)
-    try:
-        files = objects.put_tree(bundle)
-        objects.settle({objects.put_file(lock), *(file.digest for file in files)})
-        adoption = msgspec.structs.replace(
-            adoption,
-            files=files,
-            written=str(written[0]) if written else None,
-            seconds=time.monotonic() - began,
-        )
-        return ledger.append(KIND, adoption.model, adoption), adoption
-    finally:
-        ledger.close()
-
-
-def _layout(folder: Path) -> Layout:
-    """The project's that the folder lies in, else its own."""
-    try:
-        return find_layout(folder)
-    except NotFound:
-        return Layout(folder.resolve())
+    return True
 
 
 def _named(features: Sequence[Feature], name: str) -> Feature:
