@@ -29,6 +29,7 @@ def test_every_page_is_followed():
     )
 
 
+@pytest.mark.timeout(900)  # the tutorial is followed on the way, on whatever machine this is
 @pytest.mark.needs("curl", "openssl")
 @pytest.mark.parametrize("chain", CHAINS, ids="+".join)
 def test_the_page_says_what_happens(chain: tuple[str, ...], reader: Callable[[], Reader]):
