@@ -49,7 +49,9 @@ def prepare(project: Folder = HERE) -> None:
 
 
 def rehearse(
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer requests: a first impression, not a verdict.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Fewer looks at rates and costs; the verdict is as strict.")
+    ] = False,
     project: Folder = HERE,
     json: Json = False,
 ) -> None:
