@@ -43,7 +43,7 @@ def alerts(user: User) -> dict[str, str]:
 
 
 def replay(user: User) -> int:
-    """Every hour up to the end is asked about, and told of once it is over; how many valves were asked about."""
+    """Every hour up to the end is asked about, and then what became of it all is told; how many were asked about."""
     asked, hours = 0, [valves.hour(number) for number in range(valves.BEFORE, valves.END)]
     with user.up(role="serve") as server:
         for rows in hours:

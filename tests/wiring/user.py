@@ -24,6 +24,16 @@ from shipworthy.store.objects import Objects
 SHIPWORTHY = Path(sys.executable).with_name("shipworthy")
 PATIENCE = 90.0  # seconds: many times what anything here takes on an idle machine
 
+# Where somebody else's work lies; and what would have every process compile all that it imports anew.
+NOT_PASSED_ON = {
+    "CONDA_PREFIX",
+    "PYTHONDONTWRITEBYTECODE",
+    "SHIPWORTHY_DATABASE_URL",
+    "SHIPWORTHY_STORE",
+    "VIRTUAL_ENV",
+    "XDG_CACHE_HOME",
+}
+
 T = TypeVar("T")
 
 
@@ -187,8 +197,7 @@ def eventually(look: Callable[[], T], what: str, patience: float = PATIENCE) -> 
 
 def settings(folder: Path, cache: Path, **more: str) -> dict[str, str]:
     """Environment variables of a user who has never worked here; built environments lie in `cache`."""
-    own = ("VIRTUAL_ENV", "CONDA_PREFIX", "SHIPWORTHY_DATABASE_URL", "SHIPWORTHY_STORE", "XDG_CACHE_HOME")
-    outside = {name: value for name, value in os.environ.items() if name not in own}
+    outside = {name: value for name, value in os.environ.items() if name not in NOT_PASSED_ON}
     return {**outside, "SHIPWORTHY_CONFIG": str(folder / "config"), "SHIPWORTHY_CACHE": str(cache), **more}
 
 
