@@ -46,6 +46,13 @@ def trace(project: Project, name: str) -> Traced:
         return _version(project, name, error)
     if entry.kind == "release":
         return lineage_of_release(ledger, model, entry.decode(Release).number)
+    if entry.subject.isdecimal():  # an alarm, evidence, quality: of a release's windows
+        return lineage_of_release(ledger, model, int(entry.subject))
+    if entry.kind != "run" and not entry.subject.startswith("run-"):
+        raise WrongUse(
+            f"{name} is of kind {entry.kind}, which came from nothing that lineage follows; `shipworthy show {name}` "
+            "prints it"
+        )
     return lineage_of_run(ledger, entry if entry.kind == "run" else ledger.get(entry.subject))
 
 

@@ -47,5 +47,6 @@ def _unequal(verdict: RuntimeVerdict) -> str:
 
 
 def _others(bundle: BundleDescription) -> str:
-    refused = [v.name for v in bundle.runtimes if not v.equal and v.name not in (bundle.online, bundle.batch)]
+    compared = [v for v in bundle.runtimes if v.probes and v.name not in (bundle.online, bundle.batch)]
+    refused = [v.name for v in compared if not v.equal]
     return f"; not used because not equal: {', '.join(refused)}" if refused else ""
