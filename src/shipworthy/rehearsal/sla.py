@@ -80,7 +80,7 @@ def decide(load: Load, conditions: Conditions, serving: Serving, confidence: flo
             "passed",
             f"{counted}, which shows p99 within {limit:g} ms at {confidence:.0%} confidence{_faster(load, serving)}",
         )
-    if math.isfinite(load.alone_ms) and load.alone_ms > limit and not conditions.disturbed:
+    if math.isfinite(load.alone_ms) and load.alone_ms > limit:
         return (
             "blocked",
             f"{counted}; a request alone, with nothing else going on, already takes {load.alone_ms:.1f} ms",
