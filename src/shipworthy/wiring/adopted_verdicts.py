@@ -34,7 +34,7 @@ def latency_of(bundle: Bundle, contract: Contract, lock: Path, work: Path) -> tu
     bodies = from_columns(bundle.description.features, bundle.probes(), BODIES)
     objects = Objects(work / "objects")
     try:
-        command = worker_command(bundle.description, objects.put_file(lock), objects)
+        command = worker_command(bundle.description, objects.put_file(lock), "", objects)
         with rehearse_server(bundle.folder, contract, work, command=command) as url:
             found = verify(
                 Target(f"{url}/predict", bodies),

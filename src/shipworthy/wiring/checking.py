@@ -68,7 +68,7 @@ def check_run(project: Project, name: str, report: Report) -> Checked:
         report("check data and quality", None)
         project.objects.materialise(run.files, work / "bundle")
         bundle = Bundle.open(work / "bundle")
-        command = worker_command(bundle.description, run.environment.lock, project.objects)
+        command = worker_command(bundle.description, run.environment.lock, run.code.digest, project.objects)
         checking = Checking(project, entry, run, bundle, command, work, read_rows(project, run))
         verdicts = [
             data_verdict(run, checking.rows),

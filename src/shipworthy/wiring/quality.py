@@ -94,8 +94,8 @@ def _live(project: Project, run: Run, held: pa.Table, work: Path) -> tuple[NDArr
         return None, ()
     released = Releases(project.ledger, project.objects).materialise(project.layout, run.model, number, trusted_keys())
     bundle = Bundle.open(released.folder)
-    lock = project.ledger.get(released.run).decode(Run).environment.lock
-    command = worker_command(bundle.description, lock, project.objects)
+    made = project.ledger.get(released.run).decode(Run)
+    command = worker_command(bundle.description, made.environment.lock, made.code.digest, project.objects)
     return answers(bundle, released.contract, held, work, command), bundle.description.classes
 
 

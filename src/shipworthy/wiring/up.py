@@ -72,8 +72,9 @@ def served(project: Project, number: int) -> tuple[Path, tuple[str, ...]]:
     """A release's verified folder, and the command of a worker for it."""
     releases = Releases(project.ledger, project.objects)
     released = releases.materialise(project.layout, project.contract.name, number, trusted_keys())
-    lock = project.ledger.get(released.run).decode(Run).environment.lock
-    return released.folder, worker_command(Bundle.open(released.folder).description, lock, project.objects)
+    run = project.ledger.get(released.run).decode(Run)
+    description = Bundle.open(released.folder).description
+    return released.folder, worker_command(description, run.environment.lock, run.code.digest, project.objects)
 
 
 def run_up(folder: Path, *, port: int | None, page_port: int | None, roles: Sequence[str]) -> None:

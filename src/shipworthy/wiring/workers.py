@@ -20,24 +20,33 @@ OWN = (sys.executable, "-m", MODULE)
 SERVER = ("cryptography", "httptools", "msgspec", "obstore", "securesystemslib", "uvloop")
 SHARED = ("numpy", "pyarrow")
 
-_START = "import sys; sys.path.append({path!r}); from {module} import main; sys.exit(main())"
+# A process imports a module once: where another release has other code, other words here have it start anew.
+_START = "import sys; sys.path.append({path!r}); from {module} import main; sys.exit(main())  # code {code}"
 
 
-def worker_command(description: BundleDescription, lock: str, objects: Objects) -> tuple[str, ...]:
-    """How to start a worker for a bundle; `lock` is the digest of the run's lock.
+def worker_command(description: BundleDescription, lock: str, code: str, objects: Objects) -> tuple[str, ...]:
+    """How to start a worker for a bundle; `lock` and `code` are the digests of the run's.
 
     Conflict, naming it, where the server does not go together with the lock of a Python model.
     """
     if description.online != "python":
         return OWN
+    kept = _kept(lock, objects)
+    extra = (*(f"{name}=={version(name)}" for name in SERVER), *SHARED)
+    environment = builder.build_with(kept, extra)
+    start = _START.format(path=str(_only_shipworthy()), module=MODULE, code=code)
+    return (str(builder.interpreter(environment)), "-c", start)
+
+
+def _kept(lock: str, objects: Objects) -> Path:
+    """A lock as a file of the cache, whole or not there."""
     kept = environments() / "locks" / f"{lock}.lock"
     if not kept.is_file():
         kept.parent.mkdir(parents=True, exist_ok=True)
-        objects.fetch(lock, kept)
-    extra = (*(f"{name}=={version(name)}" for name in SERVER), *SHARED)
-    environment = builder.build_with(kept, extra)
-    start = _START.format(path=str(_only_shipworthy()), module=MODULE)
-    return (str(builder.interpreter(environment)), "-c", start)
+        growing = kept.with_name(f".{kept.name}-{os.getpid()}")
+        objects.fetch(lock, growing)
+        growing.replace(kept)
+    return kept
 
 
 def _only_shipworthy() -> Path:

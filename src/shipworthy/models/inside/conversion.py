@@ -9,12 +9,12 @@ from __future__ import annotations
 import functools
 import json
 import pickle  # noqa: TID251
-import sys
 from pathlib import Path
 from typing import Any
 
 from shipworthy.models.inside.convention import CONVERTED, EXACT
 from shipworthy.models.inside.own_call import timed
+from shipworthy.models.inside.own_code import importable
 from shipworthy.models.inside.parent import follow
 
 
@@ -23,7 +23,8 @@ def run(spec_path: Path) -> int:
     follow()
     spec = json.loads(spec_path.read_text())
     folder = Path(spec["bundle"])
-    sys.path[:0] = spec["path"]
+    for path in spec["path"]:
+        importable(Path(path))
     result: dict[str, Any] = {"onnx": {"how": "", "reason": ""}, "lightgbm": {"reason": ""}, "own": {}}
     try:
         with (folder / spec["model"]).open("rb") as stream:

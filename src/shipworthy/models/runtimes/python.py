@@ -7,7 +7,6 @@ lock with the server added, and neither the gate nor the command line ever comes
 from __future__ import annotations
 
 import pickle  # noqa: TID251
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +17,7 @@ from shipworthy.errors import NotFound
 from shipworthy.models.bundle import CODE, Bundle
 from shipworthy.models.columns import to_arrow
 from shipworthy.models.inside.own_call import as_table, own_call
+from shipworthy.models.inside.own_code import importable
 from shipworthy.models.records import Answers, Columns, RuntimeName
 from shipworthy.models.runtimes import FILES
 
@@ -32,8 +32,8 @@ class PythonRuntime:
         if not path.is_file():
             raise NotFound(f"{bundle.folder} has no {FILES['python']}")
         code = bundle.folder / CODE
-        if code.is_dir() and str(code) not in sys.path:
-            sys.path.insert(0, str(code))
+        if code.is_dir():
+            importable(code)
         with path.open("rb") as stream:
             model = pickle.load(stream)  # noqa: S301
         self._features = bundle.description.features
