@@ -85,19 +85,17 @@ def test_a_world_that_changes_is_noticed_and_learnt(user):
     assert [mark["kind"] for mark in status["marks"]] == ["alarm", "released"]
 
 
-@pytest.mark.parametrize(
-    ("column", "value", "told"),
-    [("pressure", 4000.0, "4000"), ("site", "west", "west")],
-)
-def test_broken_input_is_told_and_never_learnt(user, column, value, told):
+def test_broken_input_is_told_and_never_learnt(user):
     """A person's wish makes no difference: what breaks the contract is not trained on."""
-    rows = [{**row, column: value} if place < 5 else row for place, row in enumerate(valves.hour(valves.BEFORE))]
-    valves.tell(user.folder, [rows])
+    rows = valves.hour(valves.BEFORE)
+    broken = [{**row, "pressure": 4000.0} for row in rows[:5]] + [{**row, "site": "west"} for row in rows[5:8]]
+    valves.tell(user.folder, [[*broken, *rows[8:]]])
     said = user.run("refresh", "--now", "--once", code=1)
     assert "broken input" in said.out
-    assert all(part in said.err for part in (column, "5 rows", told))
+    reason = ("pressure", "5 rows", "4000", "site", "3 rows", "west")
+    assert [part for part in reason if part not in said.err] == []
     user.run("watch", "--once")
-    assert all(part in alerts(user)["broken input"] for part in (column, "5 rows", told))
+    assert [part for part in reason if part not in alerts(user)["broken input"]] == []
     assert len(user.entries("run")) == 1
     assert user.json("status")["live"]["number"] == 1
     assert "no refresh is due" in user.run("refresh", "--once").out

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import httpx
 
+from shipworthy.errors import NotFound
 from shipworthy.store.layout import Layout
 from shipworthy.store.ledger import Entry, Ledger
 from shipworthy.store.objects import Objects
@@ -107,11 +108,12 @@ class User:
             ledger.close()
 
     def entries(self, kind: str) -> list[Entry]:
-        """The ledger's entries of a kind, newest first; [] where there is no state yet."""
-        if not (self.layout.state / "ledger.db").exists():
+        """The ledger's entries of a kind, newest first; [] where there is no state yet, or it is just being made."""
+        try:
+            with self.ledger() as ledger:
+                return ledger.entries(kind)
+        except NotFound:
             return []
-        with self.ledger() as ledger:
-            return ledger.entries(kind)
 
     @property
     def objects(self) -> Objects:
