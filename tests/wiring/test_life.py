@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from shipworthy.environments.requirements import names
@@ -110,3 +113,23 @@ def test_going_back_and_forth(user):
     with user.ledger() as ledger:
         told = [entry.decode(dict)["because"] for entry in ledger.entries("alias", subject="live")]
     assert told[:2] == ["released", "too many check-ups"]
+
+
+def test_a_table_is_scored_logged_and_told_of(user):
+    """What breaks the contract is kept apart with the reason, and the exit code says so; the rest counts as asked."""
+    user.run("rollback")
+    rows = pq.read_table(user.folder / "data" / "patients.parquet").drop_columns(["progression"])
+    bmi = [400.0, *rows["bmi"].to_pylist()[1:]]
+    place = rows.column_names.index("bmi")
+    pq.write_table(rows.set_column(place, "bmi", pa.array(bmi)), user.folder / "new.parquet")
+    scored = user.json("score", "new.parquet", "scores", code=1)
+    assert (scored["release"], scored["rows"], scored["refused"]) == (1, len(bmi) - 1, 1)
+    refused = pl.read_delta(str(user.folder / scored["refused_table"]))
+    assert "bmi" in str(refused.to_dicts())
+    scores = pl.read_delta(str(user.folder / "scores"))
+    user.run("record", "--once")
+    recorded = pl.read_delta(str(user.layout.predictions("patients")))
+    assert len(scores) == len(recorded) == len(bmi) - 1
+    some = recorded["prediction_id"][7]
+    traced = user.json("lineage", some)["prediction"]
+    assert (traced["release"], traced["where"]) == (1, "table")
