@@ -88,7 +88,8 @@ def convert(
     folder: Path, facts: Facts, python: Path, *, how: Sequence[str] = (EXACT, CONVERTED), timeout: float = TIMEOUT
 ) -> Conversion:
     """Converts the model of a bundle folder; whatever goes wrong is a reason in the result."""
-    with tempfile.TemporaryDirectory(prefix="shipworthy-conversion-") as work:
+    # Beside the bundle: whatever clears that away after a kill then finds this too.
+    with tempfile.TemporaryDirectory(prefix="conversion-", dir=folder.parent) as work:
         spec, result = Path(work) / "spec.json", Path(work) / "result.json"
         spec.write_bytes(msgspec.json.encode(_spec(folder, facts, result, how)))
         failure = run_inside(python, spec, Path(work), timeout)
