@@ -12,18 +12,18 @@ from shipworthy.errors import NotFound, Refused, WrongUse
 from shipworthy.serving.launch import rehearse_server
 from shipworthy.training.workplace import workplace
 from shipworthy.wiring.project import Project, in_production, live_release
-from shipworthy.wiring.up import served
+from shipworthy.wiring.workers import served
 
 
 def predict_rows(project: Project, path: Path) -> dict[str, Any]:
     """Ask the live release as a caller would, on a server of its own; nothing is logged."""
     project = in_production(project)
     live = live_release(project)
-    folder, command = served(project, live)
+    release = served(project, live)
     body = _body(path)
     with (
         workplace(project.layout.work(), "predict") as work,
-        rehearse_server(folder, project.contract, work, command=command) as url,
+        rehearse_server(release.folder, project.contract, work, command=release.command) as url,
     ):
         answer = httpx.post(f"{url}/predict", content=body, timeout=60.0)
     said: dict[str, Any] = msgspec.json.decode(answer.content)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -20,7 +20,6 @@ from shipworthy.registry.aliases import Aliases
 from shipworthy.registry.manifest import REFERENCE_FILE
 from shipworthy.registry.names import run_of
 from shipworthy.registry.records import Rehearsal, Verdict
-from shipworthy.registry.releases import Releases
 from shipworthy.rehearsal.load import Target
 from shipworthy.rehearsal.payloads import from_columns
 from shipworthy.rehearsal.sla import verify
@@ -28,7 +27,7 @@ from shipworthy.serving.launch import rehearse_server
 from shipworthy.store.ledger import Entry
 from shipworthy.training.workplace import workplace
 from shipworthy.wiring.keys import trusted_keys
-from shipworthy.wiring.project import Project, Report
+from shipworthy.wiring.project import Project, Report, run_behind
 from shipworthy.wiring.quality import Rows, data_verdict, quality_verdict, read_rows
 from shipworthy.wiring.workers import worker_command
 
@@ -160,9 +159,9 @@ def _reference(checking: Checking) -> Verdict:
 
 
 def _compatibility(checking: Checking) -> Verdict:
-    project, model = checking.project, checking.run.model
-    live = Aliases(project.ledger).current(model, "live")
+    project, contract = checking.project, checking.run.contract
+    live = Aliases(project.ledger).current(contract.name, "live")
     if live is None:
-        return compatibility.compatibility(None, checking.run.contract)
-    released = project.ledger.get(Releases(project.ledger, project.objects).get(model, live).run).decode(Run)
-    return compatibility.compatibility(released.contract, checking.run.contract)
+        return compatibility.compatibility(None, contract)
+    released = run_behind(replace(project, contract=contract), live).decode(Run)
+    return compatibility.compatibility(released.contract, contract)

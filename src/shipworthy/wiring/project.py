@@ -16,13 +16,23 @@ from shipworthy.registry.aliases import Aliases
 from shipworthy.registry.releases import Releases
 from shipworthy.store.database import open_engine, schema_of
 from shipworthy.store.layout import Layout
-from shipworthy.store.ledger import Ledger
+from shipworthy.store.ledger import Entry, Ledger
 from shipworthy.store.objects import Objects
 from shipworthy.training.making import Report, State
 
 CONTRACT = "shipworthy.toml"
 
-__all__ = ["CONTRACT", "Project", "Report", "find_layout", "in_production", "is_new", "live_release", "open_project"]
+__all__ = [
+    "CONTRACT",
+    "Project",
+    "Report",
+    "find_layout",
+    "in_production",
+    "is_new",
+    "live_release",
+    "open_project",
+    "run_behind",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +80,18 @@ def live_release(project: Project) -> int:
     return live
 
 
+def run_behind(project: Project, number: int) -> Entry:
+    """The run that a release was made from. NotFound."""
+    releases = Releases(project.ledger, project.objects)
+    return project.ledger.get(releases.get(project.contract.name, number).run)
+
+
 def in_production(project: Project) -> Project:
     """The project with the contract that its live release was made under; the file may have moved on since.
 
     Where it runs and whom it tells are the file's: host, port, workers, recording, webhook.
     """
-    released = Releases(project.ledger, project.objects).get(project.contract.name, live_release(project))
-    promised = project.ledger.get(released.run).decode(Run).contract
+    promised = run_behind(project, live_release(project)).decode(Run).contract
     written = project.contract
     place = {"host": written.serving.host, "port": written.serving.port, "workers": written.serving.workers}
     contract = msgspec.structs.replace(

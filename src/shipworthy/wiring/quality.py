@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +19,10 @@ from shipworthy.models.answers import Class
 from shipworthy.models.bundle import Bundle
 from shipworthy.registry.aliases import Aliases
 from shipworthy.registry.records import Verdict
-from shipworthy.registry.releases import Releases
 from shipworthy.training import cut, sources
 from shipworthy.wiring.answering import answers
-from shipworthy.wiring.keys import trusted_keys
 from shipworthy.wiring.project import Project
-from shipworthy.wiring.workers import worker_command
+from shipworthy.wiring.workers import served
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +90,9 @@ def _live(project: Project, run: Run, held: pa.Table, work: Path) -> tuple[NDArr
     number = Aliases(project.ledger).current(run.model, "live")
     if number is None:
         return None, ()
-    released = Releases(project.ledger, project.objects).materialise(project.layout, run.model, number, trusted_keys())
-    bundle = Bundle.open(released.folder)
-    made = project.ledger.get(released.run).decode(Run)
-    command = worker_command(bundle.description, made.environment.lock, made.code.digest, project.objects)
-    return answers(bundle, released.contract, held, work, command), bundle.description.classes
+    release = served(replace(project, contract=run.contract), number)
+    said = answers(release.bundle, release.contract, held, work, release.command)
+    return said, release.bundle.description.classes
 
 
 def _baseline(

@@ -11,11 +11,10 @@ from shipworthy.monitoring.closing import newest_event_time
 from shipworthy.refresh.records import Refresh
 from shipworthy.refresh.workflow import Decision
 from shipworthy.registry.aliases import Aliases
-from shipworthy.registry.releases import Releases
 from shipworthy.store.ledger import Entry
 from shipworthy.training import cut, sources
 from shipworthy.wiring.checking import check_run
-from shipworthy.wiring.project import Project
+from shipworthy.wiring.project import Project, run_behind
 from shipworthy.wiring.releasing import release_run
 from shipworthy.wiring.shipping import prove
 from shipworthy.wiring.training import train_again
@@ -72,7 +71,7 @@ class RefreshSteps:
         live = Aliases(self._project.ledger).current(model, "live")
         if live is None:
             raise Undecided(f"nothing of {model} is live, so that there is nothing to refresh")
-        return self._project.ledger.get(Releases(self._project.ledger, self._project.objects).get(model, live).run)
+        return run_behind(self._project, live)
 
 
 def record_end(project: Project, refresh: Refresh) -> None:

@@ -11,20 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from shipworthy.errors import ShipworthyError
-from shipworthy.lineage.records import Run
-from shipworthy.models.bundle import Bundle
 from shipworthy.registry.aliases import Aliases
-from shipworthy.registry.releases import Releases
 from shipworthy.registry.trust import trusted_folder
 from shipworthy.serving.supervisor import Serving, Supervisor
 from shipworthy.store.holding import hold
 from shipworthy.store.layout import configuration
 from shipworthy.store.preparation import prepare
-from shipworthy.wiring.keys import trusted_keys
 from shipworthy.wiring.processes import Child, Stop
 from shipworthy.wiring.project import Project, find_layout, in_production, live_release, open_project
 from shipworthy.wiring.running import Running, remove_running, write_running
-from shipworthy.wiring.workers import worker_command
+from shipworthy.wiring.workers import served
 
 LOOK = 0.1  # seconds between looks at who is live
 RECORD = "record"  # the role that ends last
@@ -54,8 +50,8 @@ class Rollout:
             self.failed[live] -= 1
             return
         try:
-            folder, command = served(self.project, live)
-            self.supervisor.swap(folder, command)
+            release = served(self.project, live)
+            self.supervisor.swap(release.folder, release.command)
         except ShipworthyError as error:
             self.failed[live] = AGAIN
             _logger.error("release %d cannot be served, %d goes on answering: %s", live, self.serving, error)
@@ -66,15 +62,6 @@ class Rollout:
         if promised != self.promised:
             self.promised = promised
             self.changed()
-
-
-def served(project: Project, number: int) -> tuple[Path, tuple[str, ...]]:
-    """A release's verified folder, and the command of a worker for it."""
-    releases = Releases(project.ledger, project.objects)
-    released = releases.materialise(project.layout, project.contract.name, number, trusted_keys())
-    run = project.ledger.get(released.run).decode(Run)
-    description = Bundle.open(released.folder).description
-    return released.folder, worker_command(description, run.environment.lock, run.code.digest, project.objects)
 
 
 def run_up(folder: Path, *, port: int | None, page_port: int | None, roles: Sequence[str]) -> None:
@@ -97,11 +84,11 @@ def run_up(folder: Path, *, port: int | None, page_port: int | None, roles: Sequ
 @contextlib.contextmanager
 def _serving(project: Project, live: int, port: int | None) -> Iterator[Rollout]:
     contract, layout = in_production(project).contract, project.layout
-    folder, command = served(project, live)
+    release = served(project, live)
     work = layout.state / "models" / contract.name / "serving"
     work.mkdir(parents=True, exist_ok=True)
     serving = Serving(
-        command=command,
+        command=release.command,
         logs=layout.logs(contract.name),
         work=work,
         trusted=trusted_folder(configuration()),
@@ -109,7 +96,7 @@ def _serving(project: Project, live: int, port: int | None) -> Iterator[Rollout]
         port=contract.serving.port if port is None else port,
         workers=contract.serving.workers,
     )
-    supervisor = Supervisor(serving, folder)
+    supervisor = Supervisor(serving, release.folder)
     supervisor.start()
     try:
         yield Rollout(project, supervisor, live, contract.digest)

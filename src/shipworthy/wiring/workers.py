@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import shipworthy
+from shipworthy.contract.records import Contract
 from shipworthy.environments import builder
+from shipworthy.lineage.records import Run
+from shipworthy.models.bundle import Bundle
 from shipworthy.models.records import BundleDescription
+from shipworthy.registry.releases import Releases
 from shipworthy.store.layout import environments
 from shipworthy.store.objects import Objects
+from shipworthy.wiring.keys import trusted_keys
+from shipworthy.wiring.project import Project, run_behind
 
 MODULE = "shipworthy.wiring.serve"
 OWN = (sys.executable, "-m", MODULE)
@@ -22,6 +29,26 @@ SHARED = ("numpy", "pyarrow")
 
 # A process imports a module once: where another release has other code, other words here have it start anew.
 _START = "import sys; sys.path.append({path!r}); from {module} import main; sys.exit(main())  # code {code}"
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A verified release, and how to start a worker for it."""
+
+    folder: Path
+    bundle: Bundle
+    contract: Contract
+    command: tuple[str, ...]
+
+
+def served(project: Project, number: int) -> Served:
+    """A release whose files are here and verified."""
+    releases = Releases(project.ledger, project.objects)
+    released = releases.materialise(project.layout, project.contract.name, number, trusted_keys())
+    run = run_behind(project, number).decode(Run)
+    bundle = Bundle.open(released.folder)
+    command = worker_command(bundle.description, run.environment.lock, run.code.digest, project.objects)
+    return Served(released.folder, bundle, released.contract, command)
 
 
 def worker_command(description: BundleDescription, lock: str, code: str, objects: Objects) -> tuple[str, ...]:
