@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.serving.conftest import ROW, Caller, contract, predict
 
 from shipworthy.models.runtimes.stand_in import stand_in_bundle
-from shipworthy.serving.admission import MARGIN, Ask, Cost, admitted
+from shipworthy.serving.admission import MARGIN, REMEMBERED, STALE, Ask, Cost, Pace, admitted, decided
 from shipworthy.serving.launch import rehearse_server
 
 SECONDS = st.floats(1e-6, 10.0)
@@ -39,20 +39,55 @@ def test_one_hiccup_is_no_new_model_but_a_slower_model_is_noticed():
     assert cost.predicted(4) == pytest.approx(0.4, rel=0.05)
 
 
-@given(ASKS, OBSERVED)
-def test_whoever_is_taken_is_answered_in_time_and_who_has_no_deadline_is_always_taken(asks, observed):
+@given(ASKS, OBSERVED, st.floats(0, 0.01))
+def test_whoever_is_taken_is_answered_in_time_and_who_has_no_deadline_is_always_taken(asks, observed, refusal):
     cost = Cost.of(observed)
-    taken = [ask for ask, fits in zip(asks, admitted(asks, cost), strict=True) if fits]
+    decided = admitted(asks, Pace(cost, refusal=refusal))
+    taken = [ask for ask, fits in zip(asks, decided, strict=True) if fits]
     assert [ask for ask in asks if ask.left == float("inf")] == [ask for ask in taken if ask.left == float("inf")]
-    needed = MARGIN * cost.predicted(sum(ask.rows for ask in taken))
-    assert all(needed <= ask.left for ask in taken)
+    needed = MARGIN * cost.predicted(sum(ask.rows for ask in taken)) + refusal * decided.count(False)
+    assert all(needed <= ask.left + 1e-9 for ask in taken)
 
 
 @given(st.integers(1, 40), st.integers(1, 40))
 def test_as_many_are_taken_as_there_is_time_for(asked, room):
     cost = Cost.of([(1, 0.001), (100, 0.1)])
     asks = [Ask(1, MARGIN * 0.001 * room * 1.0001)] * asked
-    assert sum(admitted(asks, cost)) == min(asked, room)
+    assert sum(admitted(asks, Pace(cost))) == min(asked, room)
+
+
+def test_ticks_that_took_longer_than_expected_leave_less_room_and_one_hiccup_does_not():
+    pace = Pace(Cost.of([(1, 0.001), (100, 0.1)]))
+    asks = [Ask(1, 0.05)] * 100
+    room = sum(admitted(asks, pace))
+    for rows in range(10, 20):
+        pace = pace.after(rows, 0.001 * rows)
+    assert sum(admitted(asks, pace.after(10, 0.03))) == pytest.approx(room, abs=2)
+    for _ in range(2):
+        pace = pace.after(10, 0.03)
+    assert 0 < sum(admitted(asks, pace)) < room - 5
+    for _ in range(REMEMBERED + 40):
+        pace = pace.after(10, 0.01)
+    assert sum(admitted(asks, pace)) == pytest.approx(room, abs=2)
+
+
+def test_the_time_that_refusals_take_is_not_promised_to_others():
+    cost = Cost.of([(1, 0.001), (100, 0.1)])
+    pace = Pace(cost).after_refusals(10, 0.001)
+    assert pace.refusal == pytest.approx(0.0001)
+    asks = [Ask(1, 0.01251)] * 60
+    assert sum(admitted(asks, Pace(cost))) == 10
+    assert sum(admitted(asks, pace)) == 5  # 5 x 1.25 ms and 55 refusals
+    assert pace.after_refusals(1, 5.0).refusal < 0.0002
+
+
+def test_what_bad_times_taught_keeps_nobody_out_for_ever():
+    """Nothing that is refused says what it would have cost."""
+    usual, bad = Pace(Cost.of([(1, 0.001)])), Pace(Cost.of([(1, 1.0)]))
+    asks = [Ask(1, 0.05)]
+    assert decided(asks, bad, usual, quiet=STALE / 2) == ([False], bad)
+    assert decided(asks, bad, usual, quiet=STALE * 2) == ([True], usual)
+    assert decided([Ask(1, 0.0)], usual, usual, quiet=STALE * 2) == ([False], usual)
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +143,15 @@ def test_the_open_inference_protocols_timeout_is_a_deadline(url):
             assert caller.ask("/v2/models/flight-delay/infer", asked)[0] == status
         headers = {"X_Deadline_Ms": "5000"}
         assert caller.ask("/v2/models/flight-delay/infer", {"inputs": inputs}, **headers)[0] == 200
+
+
+def test_refusals_are_sent_before_the_model_is_asked_but_never_out_of_their_connections_order(url):
+    """The second request of a pipeline is refused at once; its refusal waits for the first one's answer."""
+    with Caller(url) as slow, Caller(url) as caller:
+        slow.send(predict(*[ROW] * 4) + predict(*[ROW] * 50) + b"GET /v2/health/live HTTP/1.1\r\nHost: here\r\n\r\n")
+        assert [slow.answer()[0] for _ in range(3)] == [200, 503, 200]
+        caller.send(b"GET /v2/health/live HTTP/1.1\r\nHost: here\r\n\r\n" + predict(ROW))
+        assert [caller.answer()[0] for _ in range(2)] == [200, 200]
 
 
 def test_a_burst_is_answered_in_part_and_every_request_is_accounted_for(url):

@@ -50,6 +50,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio: it is open."""
         self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(0)  # a request leaves at once, not at the end of the loop's turn
         self._owner.connected(self)
 
     def data_received(self, data: bytes) -> None:

@@ -11,9 +11,9 @@ import msgspec
 
 from shipworthy import clock
 from shipworthy.predictions.log import LogWriter
-from shipworthy.serving.admission import Ask, admitted
+from shipworthy.serving.admission import Ask, Pace, decided
 from shipworthy.serving.answer import Answer
-from shipworthy.serving.exchange import Exchange
+from shipworthy.serving.exchange import Answerable, Exchange
 from shipworthy.serving.live import Live
 from shipworthy.serving.metrics import Metrics
 from shipworthy.serving.predicting import LogFailed, Outcome, Predicting, in_batches
@@ -32,6 +32,10 @@ class _Asked(msgspec.Struct, frozen=True, gc=False):
     dialect: Dialect
     call: Call
     deadline: float | None  # seconds from its sending
+    sent: float  # when, at the earliest, as far as its connection knows
+
+
+HERE = 0.95  # share of a deadline that is spent here: the rest is for the way to the caller, which nobody sees
 
 
 class Answering:
@@ -43,7 +47,9 @@ class Answering:
         self._log, self._routes = log, routes
         self._predicting = Predicting(live, log, metrics)
         self._live = live
-        self._cost = live.cost
+        self._pace = Pace(live.cost)
+        self._paced = 0.0  # when the pace was last observed
+        self.dated = False  # whether any request of the last tick had a deadline
 
     @property
     def live(self) -> Live:
@@ -53,7 +59,7 @@ class Answering:
     def swap(self, live: Live, metrics: Metrics, routes: Routes) -> None:
         """Answer with another release from the next tick on; the log's new segment is open already."""
         self._live, self.metrics, self._routes = live, metrics, routes
-        self._cost = live.cost
+        self._pace = Pace(live.cost)
         self._predicting = Predicting(live, self._log, metrics)
 
     def answer(self, exchanges: Sequence[Exchange], began: float, waited: float = 0.0) -> None:
@@ -76,17 +82,21 @@ class Answering:
             except Exception:  # nobody else's request may go unanswered for one that cannot be read
                 _logger.exception("a request for %r could not be read", exchange.head.target)
                 replies[index] = reply_to(Problem(500, "the server failed to read this request"), plain=True)
-        dated = any(one.deadline is not None for one in asked)
-        decided = time.perf_counter()
-        if dated:
+        self.dated = any(one.deadline is not None for one in asked)
+        if self.dated:
             asked = self._admit(asked, began - waited, replies)
+        left: list[int] | None = None
+        if len(asked) != len(exchanges) and asked:
+            left = self._send_early(exchanges, replies)
+        taken_at = time.perf_counter()
         if asked or refused:
             self._predict(asked, arrived, refused, replies)
-        self._send(exchanges, replies)
+        self._send(exchanges, replies, left)
         if asked:
-            if dated:
+            if self.dated:
+                self._paced = time.perf_counter()
                 rows = sum(len(one.call.rows) for one in asked)
-                self._cost = self._cost.after(rows, time.perf_counter() - decided)
+                self._pace = self._pace.after(rows, self._paced - taken_at)
             self.metrics.put("shipworthy_queue", len(asked))
             self.metrics.observe("shipworthy_request_seconds", time.perf_counter() - began, len(asked))
 
@@ -98,20 +108,30 @@ class Answering:
             replies[index] = found.make()
         else:
             call = found.read(exchange.body, exchange.head.described)
-            asked.append(_Asked(index, found, call, call.deadline or exchange.head.deadline or self._usual))
+            asked.append(
+                _Asked(index, found, call, call.deadline or exchange.head.deadline or self._usual, exchange.sent)
+            )
 
     def _admit(self, asked: Sequence[_Asked], sent: float, replies: list[Reply | None]) -> list[_Asked]:
         """Refuse what cannot be answered in time; `sent` is when the oldest may have been sent."""
-        gone = time.perf_counter() - sent
-        asks = [Ask(len(one.call.rows), math.inf if one.deadline is None else one.deadline - gone) for one in asked]
+        now = time.perf_counter()
+        asks = []
+        for one in asked:
+            due = math.inf if one.deadline is None else HERE * one.deadline + min(one.sent, sent)
+            asks.append(Ask(len(one.call.rows), due - now))
+        fitting, self._pace = decided(asks, self._pace, Pace(self._live.cost), now - self._paced)
         taken: list[_Asked] = []
-        for one, fits in zip(asked, admitted(asks, self._cost), strict=True):
+        said: dict[tuple[float | None, bool], Reply] = {}
+        for one, fits in zip(asked, fitting, strict=True):
             if fits:
                 taken.append(one)
-            else:
+                continue
+            self.metrics.refused("deadline")
+            key = one.deadline, one.dialect.plain_errors
+            if key not in said:
                 late = Overloaded(f"no answer is possible within {(one.deadline or 0) * 1000:g} ms now", "deadline")
-                self._count(late)
-                replies[one.place] = reply_to(late, plain=one.dialect.plain_errors)
+                said[key] = reply_to(late, plain=one.dialect.plain_errors)
+            replies[one.place] = said[key]
         return taken
 
     def _count(self, problem: Problem) -> None:
@@ -147,9 +167,33 @@ class Answering:
         for one, outcome in zip(asked, outcomes, strict=True):
             replies[one.place] = _reply(one, outcome)
 
-    def _send(self, exchanges: Sequence[Exchange], replies: Sequence[Reply | None]) -> None:
+    def _send_early(self, exchanges: Sequence[Exchange], replies: Sequence[Reply | None]) -> list[int]:
+        """Send what needs no model, before the model is asked; returns the places of what is left.
+
+        A connection gets its answers in the order of its requests: behind one that is left, the others stay, too.
+        """
+        began = time.perf_counter()
+        left: list[int] = []
+        now: list[int] = []
+        owing: set[Answerable] = set()
+        for place, exchange in enumerate(exchanges):
+            if replies[place] is None or exchange.sender in owing:
+                owing.add(exchange.sender)
+                left.append(place)
+            else:
+                now.append(place)
+        self._send(exchanges, replies, now)
+        if now and self.dated:
+            self._pace = self._pace.after_refusals(len(now), time.perf_counter() - began)
+        return left
+
+    def _send(
+        self, exchanges: Sequence[Exchange], replies: Sequence[Reply | None], places: Sequence[int] | None = None
+    ) -> None:
+        """Send the replies at some places, or all."""
         fine = 0
-        for exchange, reply in zip(exchanges, replies, strict=True):
+        for place in range(len(exchanges)) if places is None else places:
+            exchange, reply = exchanges[place], replies[place]
             if reply is None:
                 raise AssertionError(f"{exchange.head.target!r} has no reply")
             if reply.status == 200:

@@ -42,13 +42,17 @@ class Owner(Protocol):
         """A request was read."""
         ...
 
+    def sent(self) -> float:
+        """When what is read now was sent, at the earliest (time.perf_counter)."""
+        ...
+
 
 class Connection(asyncio.Protocol):
     """A caller's connection. The methods named on_… are called by the parser."""
 
     __slots__ = (
         "_awaited", "_begun", "_body", "_deadline", "_described", "_digits", "_expects", "_head_bytes", "_head_done",
-        "_length", "_more", "_owes_continue", "_owner", "_parser", "_problem", "_refused", "_since", "_target",
+        "_length", "_more", "_owes_continue", "_owner", "_parser", "_problem", "_refused", "_sent", "_since", "_target",
         "_transport", "_unread_since", "_whole",
     )  # fmt: skip
 
@@ -65,6 +69,7 @@ class Connection(asyncio.Protocol):
         self._since = 0.0  # of the last change of state: coarse
         self._unread_since: float | None = None  # the caller does not take its answers
         self._whole: bytes | None = None  # bytes that began with a request and are being parsed
+        self._sent = math.inf  # when the request that is being read was, where it comes in several pieces
         self.on_message_begin()
         self._begun = False
 
@@ -73,6 +78,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         """A caller connected."""
         self._transport = transport
+        transport.set_write_buffer_limits(0)  # an answer leaves at once, not at the end of the loop's turn
         self._since = self._owner.now
         if not self._owner.opened(self):
             self._refuse(Overloaded("too many connections", "connections"))
@@ -100,6 +106,8 @@ class Connection(asyncio.Protocol):
         elif not self._head_done:
             self._head_bytes += len(data)
         self._parse(data)
+        if self._begun and self._sent == math.inf:
+            self._sent = self._owner.sent()
 
     def eof_received(self) -> bool:
         """The caller sends no more; its answers are still written."""
@@ -131,6 +139,7 @@ class Connection(asyncio.Protocol):
         self._deadline: float | None = None
         self._described: int | None = None
         self._problem: Problem | None = None
+        self._sent = math.inf
 
     def on_url(self, url: bytes) -> None:
         """A part of the target."""
@@ -180,7 +189,7 @@ class Connection(asyncio.Protocol):
         head = Head(parser.get_method(), self._target, close, self._deadline, self._described)
         if self._whole is not None and not close and not self._expects:
             self._owner.known.learn(self._whole, head, self._body)
-        self._owner.take(Exchange(self, head, self._body))
+        self._owner.take(Exchange(self, head, self._body, None, self._sent))
 
     # the server
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Protocol
 
 import msgspec
@@ -38,6 +39,7 @@ class Exchange(msgspec.Struct, frozen=True, gc=False):
     head: Head
     body: bytes | bytearray
     problem: Problem | None = None  # the request could not be read
+    sent: float = math.inf  # when its first bytes were sent, at the earliest, if it came in several pieces
 
 
 class KnownHeads:

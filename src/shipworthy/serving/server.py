@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 import time
 from collections.abc import Callable
@@ -13,8 +14,6 @@ from shipworthy.serving.connection import Connection
 from shipworthy.serving.exchange import Exchange, KnownHeads
 from shipworthy.serving.responses import Heads
 from shipworthy.serving.settings import Limits
-
-AT_ONCE = 0.001  # seconds between two ticks that follow each other: a longer pause means that nothing waited
 
 
 class Server:
@@ -39,7 +38,7 @@ class Server:
         self._connections: set[Connection] = set()
         self._waiting: list[Exchange] = []
         self._began = 0.0
-        self._last_began = self._last_ended = 0.0  # of the tick before
+        self._last_began = math.inf  # of the tick before; inf: the loop has found nothing to read since then
         self._loop, self._beat = loop, beat
         self._accepting: Accepting | None = None
         self._ended = asyncio.Event()
@@ -91,10 +90,25 @@ class Server:
         waiting, self._waiting = self._waiting, []
         self.heads.now(time.time_ns())
         began = self._began
-        # What comes while a tick is under way is read right after it, and may have waited all the time.
-        waited = began - self._last_began if began - self._last_ended < AT_ONCE else 0.0
-        self._answering.answer(waiting, began, waited)
-        self._last_began, self._last_ended = began, time.perf_counter()
+        self._answering.answer(waiting, began, max(0.0, began - self._last_began))
+        self._last_began = began
+        if self._answering.dated:
+            self._loop.call_soon(self._look_for_pause)
+        else:
+            self._last_began = math.inf
+
+    def sent(self) -> float:
+        """When what is read now was sent, at the earliest."""
+        return min(time.perf_counter(), self._last_began)
+
+    def _look_for_pause(self) -> None:
+        """Called in the turn after a tick, when the loop has read what came meanwhile.
+
+        What is read right after a tick may have waited as long as that took. If nothing is, nothing waits: what comes
+        later is read at once.
+        """
+        if not self._waiting:
+            self._last_began = math.inf
 
     def _sweep(self) -> None:
         self._beat()
