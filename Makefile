@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 VENV := .venv
 BIN := $(VENV)/bin
-EXTRAS := apprise boosters dvc mlflow opentelemetry postgres ray treelite wandb
+EXTRAS := apprise boosters cyclonedx dvc mlflow opentelemetry postgres ray treelite wandb
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --no-header \
 	--generate-hashes --no-emit-index-url --no-emit-find-links
 UPGRADE ?= --upgrade

@@ -4,7 +4,7 @@ import pytest
 from shipworthy import digest
 from shipworthy.clock import DAY
 from shipworthy.contract.records import Contract, DataSource, Feature, Gate, Model, Purpose
-from shipworthy.lineage.records import CodeSnapshot, Cut, DataPin, Environment, Run
+from shipworthy.lineage.records import CodeSnapshot, Cut, DataPin, Environment, Rebuild, Run
 from shipworthy.models.records import BundleDescription
 from shipworthy.registry.records import Verdict
 from shipworthy.registry.releases import Evidence, Releases
@@ -118,10 +118,23 @@ def passed():
 
 
 @pytest.fixture
-def make_release(releases, key, make_run, passed):
+def rebuilt(ledger):
+    """Records that a run was made again."""
+
+    def make(run, rung="bit-identical"):
+        environment = run.decode(Run).environment
+        record = Rebuild(1, run.id, rung, "prediction-identical", 0.0, (), 1.0, 3000, environment)
+        return ledger.append("rebuild", run.model, record, subject=run.id)
+
+    return make
+
+
+@pytest.fixture
+def make_release(releases, key, make_run, passed, rebuilt):
     """Records and releases a run."""
 
     def make(**changes):
-        return releases.release(make_run(**changes), Evidence(passed, CHECKS, "rebuild-1"), key)
+        run = make_run(**changes)
+        return releases.release(run, Evidence(passed, CHECKS, rebuilt(run).id), key)
 
     return make

@@ -112,19 +112,21 @@ def test_numbers_count_up(make_release):
     assert [make_release(seed=seed).decode(Release).number for seed in (1, 2, 3)] == [1, 2, 3]
 
 
-def test_releasing_the_same_run_again_gives_the_standing_release(releases, key, make_run, passed):
+def test_releasing_the_same_run_again_gives_the_standing_release(releases, key, make_run, passed, rebuilt):
     run = make_run()
-    first = releases.release(run, Evidence(passed, CHECKS, "rebuild-1"), key)
-    assert releases.release(run, Evidence(passed, CHECKS, "rebuild-1"), key) == first
+    evidence = Evidence(passed, CHECKS, rebuilt(run).id)
+    first = releases.release(run, evidence, key)
+    assert releases.release(run, evidence, key) == first
     assert len(releases.all("flight-delay")) == 1
 
 
-def test_two_who_release_at_once_get_numbers_of_their_own(layout, objects, key, make_run, passed):
+def test_two_who_release_at_once_get_numbers_of_their_own(layout, objects, key, make_run, passed, rebuilt):
     runs = [make_run(seed=seed) for seed in range(5)]
+    evidence = {run.id: Evidence(passed, CHECKS, rebuilt(run).id) for run in runs}
 
     def release(run):
         own = Ledger(layout.ledger_url)
-        Releases(own, objects).release(run, Evidence(passed, CHECKS, "rebuild-1"), key)
+        Releases(own, objects).release(run, evidence[run.id], key)
         own.close()
 
     threads = [threading.Thread(target=release, args=(run,)) for run in runs]

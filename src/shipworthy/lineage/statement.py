@@ -16,6 +16,7 @@ from shipworthy.store.objects import File
 
 STATEMENT = "https://in-toto.io/Statement/v1"
 PROVENANCE = "https://slsa.dev/provenance/v1"
+VERIFICATION = "https://slsa.dev/verification_summary/v1"
 MODEL_SIGNATURE = "https://model_signing/signature/v1.0"
 PAYLOAD = "application/vnd.in-toto+json"  # payloadType of the DSSE envelope
 

@@ -17,6 +17,7 @@ from shipworthy.store.objects import File
 CONTRACT_FILE = "contract.json"
 REFERENCE_FILE = "reference.json"
 PROVENANCE_FILE = "provenance.dsse.json"
+REBUILD_FILE = "rebuild.dsse.json"
 MANIFEST_FILE = "manifest.json"
 ENVELOPE_FILE = "manifest.dsse.json"
 UNLISTED = (MANIFEST_FILE, ENVELOPE_FILE)  # a manifest cannot hold its own digest

@@ -7,18 +7,20 @@ from dataclasses import dataclass
 
 from shipworthy import clock, digest
 from shipworthy.errors import InUse, NotFound, Refused, Undecided
-from shipworthy.lineage.records import Run
+from shipworthy.lineage.records import Rebuild, Run
 from shipworthy.registry.fitness import Fitness, fitness, said, stops
 from shipworthy.registry.manifest import (
     CONTRACT_FILE,
     ENVELOPE_FILE,
     MANIFEST_FILE,
     PROVENANCE_FILE,
+    REBUILD_FILE,
     REFERENCE_FILE,
     Identity,
     manifest_statement,
 )
 from shipworthy.registry.provenance import provenance_statement
+from shipworthy.registry.rebuilt import rebuild_statement
 from shipworthy.registry.records import Release, Verdict
 from shipworthy.registry.signing import SigningKey
 from shipworthy.registry.trust import TrustedKeys
@@ -103,7 +105,8 @@ class Releases:
             at=at,
         )
         envelope = key.sign(provenance_statement(identity, record, evidence.verdicts, evidence.rebuild))
-        files = self._signed_files(identity, record, envelope, key)
+        rebuilt = self._rebuilt(identity, record, evidence.rebuild, envelope, key)
+        files = self._signed_files(identity, record, {PROVENANCE_FILE: envelope, **rebuilt}, key)
         reference = next((file.digest for file in files if file.path == REFERENCE_FILE), "")
         return Release(
             version=1,
@@ -121,9 +124,20 @@ class Releases:
             at=at,
         )
 
-    def _signed_files(self, identity: Identity, record: Run, envelope: bytes, key: SigningKey) -> tuple[File, ...]:
+    def _rebuilt(
+        self, identity: Identity, record: Run, rebuild: str | None, provenance: bytes, key: SigningKey
+    ) -> dict[str, bytes]:
+        """The signed statement about the rebuild that a release rests on, by its file; nothing where there is none."""
+        if rebuild is None:
+            return {}
+        made = self._ledger.get(rebuild).decode(Rebuild)
+        return {REBUILD_FILE: key.sign(rebuild_statement(identity, record, rebuild, made, digest.of_bytes(provenance)))}
+
+    def _signed_files(
+        self, identity: Identity, record: Run, statements: dict[str, bytes], key: SigningKey
+    ) -> tuple[File, ...]:
         contract = self._put(CONTRACT_FILE, digest.canonical_json(record.contract))
-        listed = [*record.files, contract, self._put(PROVENANCE_FILE, envelope)]
+        listed = [*record.files, contract, *(self._put(path, content) for path, content in statements.items())]
         manifest = manifest_statement(identity, listed)
         signed = [self._put(MANIFEST_FILE, manifest.encode()), self._put(ENVELOPE_FILE, key.sign(manifest))]
         return tuple(sorted([*listed, *signed], key=lambda file: file.path))

@@ -6,7 +6,7 @@ DSSE: what is signed covers the payload and its type.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import Key, SSlibKey  # type: ignore[attr-defined]
 
-from shipworthy.errors import Refused, Tampered, WrongUse
+from shipworthy.errors import NotFound, Refused, Tampered, WrongUse
 from shipworthy.lineage.statement import PAYLOAD
 
 
@@ -48,6 +48,15 @@ def read_trusted(folder: Path) -> TrustedKeys:
     """Every *.pem of a folder; an absent folder trusts nobody. WrongUse where a file is no Ed25519 public key."""
     paths = sorted(folder.glob("*.pem")) if folder.is_dir() else []
     return TrustedKeys(tuple(_read_public(path) for path in paths), folder)
+
+
+def read_keys(paths: Sequence[Path]) -> TrustedKeys:
+    """The keys in these files, and in the *.pem of these folders. NotFound where that is none, WrongUse as above."""
+    found = [sorted(path.glob("*.pem")) if path.is_dir() else [path] for path in paths]
+    for path, files in zip(paths, found, strict=True):
+        if not files or not files[0].is_file():
+            raise NotFound(f"{path}: expected a public key in PEM, or a folder of *.pem files, and there is none")
+    return TrustedKeys(tuple(_read_public(file) for files in found for file in files), paths[0])
 
 
 def open_envelope(content: bytes, trusted: TrustedKeys, what: str) -> Opened:

@@ -39,6 +39,7 @@ class VerifiedRelease:
     contract: Contract
     description: BundleDescription
     key: str  # id of the key that signed
+    manifest: Manifest
 
 
 def verify_release(
@@ -57,7 +58,7 @@ def verify_release(
         )
     _compare_files(folder, manifest)
     contract = _read_contract(folder / CONTRACT_FILE)
-    if contract.digest != identity.contract:
+    if digest.of_file(folder / CONTRACT_FILE) != identity.contract:
         raise Tampered(f"{folder / CONTRACT_FILE} is not the contract {identity.contract[:16]} that was signed")
     return VerifiedRelease(
         folder=folder,
@@ -69,6 +70,7 @@ def verify_release(
         contract=contract,
         description=read_description(folder),
         key=key,
+        manifest=manifest,
     )
 
 

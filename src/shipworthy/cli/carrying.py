@@ -1,0 +1,73 @@
+"""Commands for what leaves this machine: verify a release folder, export a bill of materials, build an image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from shipworthy import clock
+from shipworthy.cli.console import marked, say, say_json
+from shipworthy.cli.options import Json
+
+if TYPE_CHECKING:
+    from shipworthy.registry.chain import Proof
+
+
+def register(app: typer.Typer) -> None:
+    """Add this family's commands."""
+    for command in (verify,):
+        app.command()(command)
+
+
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A release's folder, wherever it was copied to.")],
+    trust: Annotated[
+        list[Path] | None,
+        typer.Option(help="A public key to believe, or a folder of them; this machine's trusted keys if not given."),
+    ] = None,
+    service: Annotated[
+        list[Path] | None, typer.Option(help="Likewise, for keys that only a build service holds: SLSA asks for one.")
+    ] = None,
+    proven: Annotated[bool, typer.Option("--proven", help="Refuse a release that was signed as unproven.")] = False,
+    level: Annotated[int | None, typer.Option(min=1, max=3, help="Refuse a lower level of SLSA's build track.")] = None,
+    json: Json = False,
+) -> None:
+    """Hold a release's folder against its signed statements; needs no project and no database."""
+    from shipworthy.wiring.verifying import verify_folder  # noqa: PLC0415 - start-up time
+
+    proof = verify_folder(folder, trust=trust or (), services=service or (), proven=proven, level=level)
+    if json:
+        say_json(proof)
+    else:
+        _say_proof(proof)
+
+
+def _say_proof(proof: Proof) -> None:
+    from rich.markup import escape  # noqa: PLC0415 - start-up time
+
+    name = f"{proof.model}@{proof.number}"
+    signer = proof.statements[0].key[:16]
+    because = "" if proof.proven else f": {'; '.join(proof.unproven_because)}"
+    lines = [
+        marked("passed", f"{name}, released {clock.to_iso(proof.at)[:10]}, signed by {signer}; {proof.owner} owns it"),
+        marked("passed", f"{proof.files} files, {proof.bytes / 2**20:.1f} MB, each as it was signed"),
+        marked("passed", f"{len(proof.statements)} statements, signed, and about the same run, {proof.run}"),
+        marked("passed" if proof.proven else "waived", f"{'proven' if proof.proven else 'UNPROVEN'}{because}"),
+    ]
+    if proof.rebuild is not None:
+        made = proof.rebuild
+        lines.append(marked("passed", f"made again: {made.rung}; asked for {made.wanted}"))
+    lines += [marked(verdict.outcome, f"{verdict.check:<14} {verdict.reason}") for verdict in proof.verdicts]
+    lines += ["", "Made from"]
+    for each in proof.inputs:
+        sha = next(iter(each.digest.values()), "")
+        lines.append(escape(f"  {each.name:<14} {sha[:12]}  {each.uri}".rstrip()))
+    lines += ["", f"SLSA build level reached: {proof.slsa.level} of 3"]
+    lines += [
+        f"  {marked('passed' if each.met else 'blocked', f'{each.level}  {each.asks}: {each.found}')}"
+        for each in proof.slsa.requirements
+    ]
+    lines += [escape(f"Note: {note}") for note in proof.notes]
+    say(*lines)

@@ -1,0 +1,215 @@
+"""What a release folder proves by itself: its statements held against each other, without any database.
+
+The manifest names every file by digest; the provenance says how the run came to be; the rebuild's summary names that
+very provenance. Each is signed. Here they have to tell one story: the same release, the same run, the same files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from shipworthy import clock, digest
+from shipworthy.errors import Refused, Tampered
+from shipworthy.lineage.records import RUNGS
+from shipworthy.lineage.statement import PROVENANCE, VERIFICATION, Resource, Statement, read_statement
+from shipworthy.registry import rebuilt, slsa
+from shipworthy.registry.manifest import ENVELOPE_FILE, PROVENANCE_FILE, REBUILD_FILE, Identity
+from shipworthy.registry.rebuilt import Remade
+from shipworthy.registry.records import Verdict
+from shipworthy.registry.trust import TrustedKeys, open_envelope
+from shipworthy.registry.verification import VerifiedRelease, verify_release
+
+CHECK = "check: "  # what byproducts that are verdicts are named
+
+
+class Signed(msgspec.Struct, frozen=True):
+    """A statement that was found right."""
+
+    file: str
+    predicate: str  # type
+    key: str  # id
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """What was proven of a release folder."""
+
+    model: str
+    number: int
+    run: str
+    owner: str
+    proven: bool  # every check passed by itself, and a rebuild reached what the contract asks for
+    unproven_because: tuple[str, ...]
+    at: int  # released, ns since 1970, UTC
+    files: int  # whose digests are as signed
+    bytes: int
+    statements: tuple[Signed, ...]
+    inputs: tuple[Resource, ...]  # code, environment and data, each by digest
+    rebuild: Remade | None
+    verdicts: tuple[Verdict, ...]
+    slsa: slsa.Reached
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Provenance:
+    statement: Statement
+    key: str
+    verdicts: tuple[Verdict, ...]
+    inputs: tuple[Resource, ...]
+    rebuild: str | None  # id
+
+
+def prove(folder: Path, trusted: TrustedKeys, *, services: Collection[str] = (), now: int | None = None) -> Proof:
+    """What a release folder proves. `services` are ids of keys that the caller knows a build service alone to hold.
+
+    NotFound, Refused and Tampered as `verify_release`; Tampered too where two statements contradict each other.
+    """
+    release = verify_release(folder, trusted)
+    provenance = _provenance(release, trusted)
+    summary = _rebuild(release, provenance, trusted)
+    remade = None if summary is None else summary[0]
+    _hold_to_proven(release, provenance, remade)
+    identity = release.manifest.identity
+    signed = [Signed(ENVELOPE_FILE, "https://model_signing/signature/v1.0", release.key)]
+    signed.append(Signed(PROVENANCE_FILE, PROVENANCE, provenance.key))
+    signed += [] if summary is None else [Signed(REBUILD_FILE, VERIFICATION, summary[1])]
+    return Proof(
+        model=release.model,
+        number=release.number,
+        run=release.run,
+        owner=release.contract.purpose.owner,
+        proven=release.proven,
+        unproven_because=release.unproven_because,
+        at=identity.at,
+        files=len(release.manifest.files),
+        bytes=sum((folder / name).stat().st_size for name in release.manifest.files),
+        statements=tuple(signed),
+        inputs=provenance.inputs,
+        rebuild=remade,
+        verdicts=provenance.verdicts,
+        slsa=slsa.reached(_build(provenance, remade, services)),
+        notes=_notes(provenance, identity, clock.now() if now is None else now),
+    )
+
+
+def _provenance(release: VerifiedRelease, trusted: TrustedKeys) -> _Provenance:
+    path = release.folder / PROVENANCE_FILE
+    if PROVENANCE_FILE not in release.manifest.files:
+        raise Refused(f"{release.folder} holds no {PROVENANCE_FILE}: nothing says what the release was made from")
+    opened = open_envelope(path.read_bytes(), trusted, str(path))
+    statement = read_statement(opened.payload, PROVENANCE)
+    try:
+        told = msgspec.convert(statement.predicate, type=_Told)
+        verdicts = tuple(
+            msgspec.convert(each.annotations, type=Verdict)
+            for each in told.run.byproducts
+            if each.name.startswith(CHECK)
+        )
+    except msgspec.ValidationError as error:
+        raise Tampered(f"{path} is not the provenance of a release: {error}") from error
+    rebuild = next((each.annotations.get("id") for each in told.run.byproducts if each.name == "rebuild"), None)
+    _same(path, "the release", told.release, release.manifest.identity)
+    _same(path, "the run", told.run.metadata.get("invocationId"), release.run)
+    _same(path, "the contract", told.definition.external.get("contract"), release.manifest.identity.contract)
+    _same_files(path, statement.subject, release.manifest.files)
+    return _Provenance(statement, opened.key, verdicts, told.definition.dependencies, rebuild)
+
+
+def _rebuild(release: VerifiedRelease, provenance: _Provenance, trusted: TrustedKeys) -> tuple[Remade, str] | None:
+    """What the rebuild's summary says, and whose key signed it."""
+    if REBUILD_FILE not in release.manifest.files:
+        return None
+    path = release.folder / REBUILD_FILE
+    opened = open_envelope(path.read_bytes(), trusted, str(path))
+    statement = read_statement(opened.payload, VERIFICATION)
+    try:
+        remade = msgspec.convert(statement.predicate.get("rebuild"), type=Remade)
+    except msgspec.ValidationError as error:
+        raise Tampered(f"{path} is not the summary of a rebuild: {error}") from error
+    attested = [each.get("digest", {}).get("sha256") for each in statement.predicate.get("inputAttestations", [])]
+    _same(path, "the provenance", attested, [digest.of_file(release.folder / PROVENANCE_FILE)])
+    _same(path, "the rebuild", remade.id, provenance.rebuild)
+    _same_files(path, statement.subject, release.manifest.files)
+    reaches = remade.rung in RUNGS and RUNGS.index(remade.rung) <= RUNGS.index(release.contract.gate.rebuild.rung)
+    _same(path, "whether the rebuild reached what the contract asks for", rebuilt.passed(statement.predicate), reaches)
+    return remade, opened.key
+
+
+def _hold_to_proven(release: VerifiedRelease, provenance: _Provenance, remade: Remade | None) -> None:
+    """Who signs that something is proven has to have signed what proves it."""
+    if not release.proven:
+        return
+    against = [
+        f"{verdict.check} is {verdict.outcome}" for verdict in provenance.verdicts if verdict.outcome != "passed"
+    ]
+    against += [] if provenance.verdicts else ["no verdict is in its provenance"]
+    against += [] if remade is not None else [f"no {REBUILD_FILE} says that it was made again"]
+    if against:
+        raise Tampered(f"{release.folder} is signed as proven, and its statements do not bear it out: {against[0]}")
+
+
+def _build(provenance: _Provenance, remade: Remade | None, services: Collection[str]) -> slsa.Build:
+    told = msgspec.convert(provenance.statement.predicate, type=_Told)
+    return slsa.Build(
+        recipe=str(told.definition.external.get("train") or ""),
+        inputs=tuple(each.name for each in provenance.inputs if _pinned(each)),
+        unpinned=tuple(each.name for each in provenance.inputs if not _pinned(each)),
+        key=provenance.key,
+        service=provenance.key in services,
+        sandbox=str(told.definition.internal.get("sandbox") or "not recorded"),
+        rung=None if remade is None else remade.rung,
+        rebuild_sandbox="" if remade is None else remade.sandbox,
+    )
+
+
+def _pinned(resource: Resource) -> bool:
+    return any(len(value) == 64 for value in resource.digest.values())
+
+
+def _notes(provenance: _Provenance, identity: Identity, now: int) -> tuple[str, ...]:
+    """Times that cannot all be right. Nothing rests on them: no signature here proves a time."""
+    metadata = provenance.statement.predicate["runDetails"]["metadata"]
+    notes = []
+    if identity.at > now:
+        ahead = clock.spoken((identity.at - now) // clock.SECOND * clock.SECOND)
+        notes.append(f"it was released {ahead} ahead of this machine's clock: one of the two clocks is wrong")
+    if clock.from_iso(metadata["finishedOn"]) > identity.at:
+        notes.append("its training ended after its release: the clock was set back in between")
+    return tuple(notes)
+
+
+def _same(path: Path, what: str, says: object, is_: object) -> None:
+    if says != is_:
+        raise Tampered(f"{path} was signed for something else: {what} is {_short(says)} there, and {_short(is_)} here")
+
+
+def _same_files(path: Path, subjects: Iterable[Resource], files: dict[str, str]) -> None:
+    for subject in subjects:
+        _same(path, f"the digest of {subject.name}", subject.digest.get("sha256"), files.get(subject.name))
+
+
+def _short(value: object) -> str:
+    text = f"{value.model}@{value.number} of {value.run}" if isinstance(value, Identity) else str(value)
+    return text if len(text) <= 70 else f"{text[:70]}…"
+
+
+class _Definition(msgspec.Struct, frozen=True):
+    external: dict[str, Any] = msgspec.field(name="externalParameters")
+    dependencies: tuple[Resource, ...] = msgspec.field(name="resolvedDependencies")
+    internal: dict[str, Any] = msgspec.field(name="internalParameters", default_factory=dict)
+
+
+class _RunDetails(msgspec.Struct, frozen=True):
+    metadata: dict[str, Any]
+    byproducts: tuple[Resource, ...]
+
+
+class _Told(msgspec.Struct, frozen=True):
+    definition: _Definition = msgspec.field(name="buildDefinition")
+    run: _RunDetails = msgspec.field(name="runDetails")
+    release: Identity

@@ -1,0 +1,68 @@
+"""That a run was made again and how alike the two are, as SLSA verification summary v1.
+
+Format: https://slsa.dev/verification_summary/v1. Its subjects are the model's files, its input attestation the run's
+provenance, by the digest of the signed envelope: the two statements cannot be told apart afterwards.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+import shipworthy
+from shipworthy import clock, digest
+from shipworthy.lineage.records import Environment, Rebuild, Run, reaches
+from shipworthy.lineage.statement import VERIFICATION, Statement, of_file
+from shipworthy.registry.manifest import CONTRACT_FILE, PROVENANCE_FILE, Identity
+
+VERIFIER = "urn:shipworthy:rebuilder"
+
+
+class Remade(msgspec.Struct, frozen=True):
+    """What the statement says of the rebuild itself, beside SLSA's own fields."""
+
+    id: str
+    run: str
+    rung: str
+    wanted: str
+    differences: tuple[str, ...]
+    sandbox: str  # of the second training; "" where it failed
+    environment: str  # digest of the record of where it ran; "" where it failed
+
+
+def rebuild_statement(identity: Identity, run: Run, id_: str, made: Rebuild, provenance: str) -> Statement:
+    """`provenance` is the digest of the provenance's envelope."""
+    passed = reaches(made.rung, made.wanted)
+    return Statement(
+        subject=tuple(of_file(file) for file in run.files),
+        predicate_type=VERIFICATION,
+        predicate={
+            "verifier": {"id": VERIFIER, "version": {"shipworthy": shipworthy.__version__}},
+            "timeVerified": clock.to_iso(made.started + round(made.seconds * clock.SECOND)),
+            "resourceUri": f"urn:shipworthy:release:{identity.model}@{identity.number}",
+            "policy": {"uri": CONTRACT_FILE, "digest": {"sha256": identity.contract}},
+            "inputAttestations": [{"uri": PROVENANCE_FILE, "digest": {"sha256": provenance}}],
+            "verificationResult": "PASSED" if passed else "FAILED",
+            "verifiedLevels": [f"SHIPWORTHY_{made.rung.upper().replace('-', '_')}"] if passed else [],
+            "rebuild": msgspec.to_builtins(_remade(id_, made)),
+        },
+    )
+
+
+def _remade(id_: str, made: Rebuild) -> Remade:
+    environment: Environment | None = made.environment
+    return Remade(
+        id=id_,
+        run=made.run,
+        rung=made.rung,
+        wanted=made.wanted,
+        differences=made.differences,
+        sandbox="" if environment is None else environment.sandbox,
+        environment="" if environment is None else digest.of_value(environment),
+    )
+
+
+def passed(predicate: dict[str, Any]) -> bool:
+    """Whether a statement says that the rebuild reached what was asked for."""
+    return bool(predicate.get("verificationResult") == "PASSED")
