@@ -149,6 +149,16 @@ def test_a_reader_neither_waits_for_a_writer_nor_sees_what_is_unfinished(ledger)
     assert len(ledger.entries("note")) == 1
 
 
+def test_a_reader_sees_the_same_state_in_all_its_queries(ledger):
+    ledger.append("note", "m", {"a": 1})
+    with ledger.reading() as connection:
+        before = connection.execute(select(entries.c.id)).all()
+        ledger.append("note", "m", {"a": 2})
+        assert connection.execute(select(entries.c.id)).all() == before
+    assert len(ledger.entries("note")) == 2
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_a_reader_does_not_take_the_write_lock(ledger, layout):
     with ledger.reading() as connection:
         connection.execute(select(entries)).all()

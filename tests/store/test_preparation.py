@@ -3,7 +3,7 @@
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import inspect, text
 
 from shipworthy.errors import NotFound, WrongUse
 from shipworthy.store import tables
@@ -42,11 +42,11 @@ def test_a_file_that_holds_no_ledger_counts_as_none(layout):
 
 
 @pytest.mark.parametrize(("revision", "advice"), [("0000", "run `shipworthy prepare`"), ("9999", "upgrade shipworthy")])
-def test_a_ledger_of_another_time_is_refused_with_what_to_do(layout, revision, advice):
-    prepare(layout)
-    set_schema(layout, revision)
+def test_a_ledger_of_another_time_is_refused_with_what_to_do(either, revision, advice):
+    prepare(either)
+    set_schema(either, revision)
     with pytest.raises(WrongUse, match=f"has schema {revision}.*{advice}"):
-        Ledger(layout.ledger_url)
+        Ledger(either.ledger_url)
 
 
 def test_preparing_never_touches_a_ledger_newer_than_the_code(layout):
@@ -56,27 +56,51 @@ def test_preparing_never_touches_a_ledger_newer_than_the_code(layout):
         prepare(layout)
 
 
-def test_preparing_twice_keeps_what_is_there(layout):
-    prepare(layout)
-    ledger = Ledger(layout.ledger_url)
+def test_preparing_twice_keeps_what_is_there(either):
+    prepare(either)
+    ledger = Ledger(either.ledger_url)
     written = ledger.append("run", "m", {"a": 1})
     ledger.close()
-    prepare(layout)
-    again = Ledger(layout.ledger_url)
+    prepare(either)
+    again = Ledger(either.ledger_url)
     assert again.get(written.id) == written
     again.close()
 
 
-def test_a_migration_that_fails_leaves_nothing_behind(layout, tmp_path):
+def test_a_migration_that_fails_leaves_nothing_behind(either):
     """The last table cannot be made, because a view stands in its place: the others are not there either."""
-    layout.state.mkdir(parents=True)
-    engine = create_engine(layout.ledger_url)
+    either.state.mkdir(parents=True)
+    engine = open_engine(either.ledger_url)
     with engine.begin() as connection:
         connection.execute(text("CREATE VIEW progress AS SELECT 1"))
     with pytest.raises(Exception, match="progress"):
-        prepare(layout)
+        prepare(either)
     assert inspect(engine).get_table_names() == []
     engine.dispose()
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_database_without_a_ledger_counts_as_none(either):
+    with pytest.raises(
+        NotFound, match=r"no ledger at postgresql.*:\*\*\*@127\.0\.0\.1.*`shipworthy prepare` creates it"
+    ):
+        Ledger(either.ledger_url)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        (
+            "mysql://someone:secret@db.example/ledger",
+            r"is mysql://someone:\*\*\*@db.example/ledger: .*PostgreSQL or SQLite",
+        ),
+        ("ledger", "SHIPWORTHY_DATABASE_URL cannot be read; expected something like postgresql://user@host/name"),
+        ("postgresql+asyncpg://u@h/n", "needs the Python package asyncpg"),
+    ],
+)
+def test_a_url_that_no_ledger_can_stand_at_is_named(url, said):
+    with pytest.raises(WrongUse, match=said):
+        open_engine(url)
 
 
 def test_the_state_folder_stays_out_of_git(layout):

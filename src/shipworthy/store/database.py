@@ -1,7 +1,8 @@
 """The ledger's database: how it is opened, and whether its schema is the one that this code was written for.
 
-SQLite gets its write lock at the beginning of a writing transaction, so that a writer waits for its turn and never
-fails midway; readers do not take it, and see the state as of their beginning (WAL mode).
+A writing transaction takes a lock that there is one of at its beginning, so that a writer waits for its turn, never
+fails midway, and may write what follows from what it read. SQLite has such a lock; in PostgreSQL it is an advisory one.
+Readers do not take it, and see the state as of their beginning (WAL mode; a repeatable read).
 """
 
 from __future__ import annotations
@@ -12,24 +13,52 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 
 from shipworthy.errors import NotFound, WrongUse
 
 SCHEMA = "0001"  # the newest revision in store/migrations; a test holds the two together
 BUSY_MS = 30_000  # how long a writer waits for another one
 
+WRITERS = 0x5368_6970  # the advisory lock's number in PostgreSQL: "Ship"
+
 _READS_ONLY = "shipworthy_reads_only"  # execution option of a connection
 
 
 def open_engine(url: str) -> Engine:
-    """An engine for SQLite or PostgreSQL. Nothing is created and no connection is made yet."""
-    is_sqlite = url.startswith("sqlite")
-    engine = create_engine(url, pool_pre_ping=not is_sqlite)
+    """An engine for SQLite or PostgreSQL. Nothing is created and no connection is made yet.
+
+    WrongUse for a URL that cannot be read, another kind of database, or one whose driver is not installed.
+    """
+    parsed = _parsed(url)
+    is_sqlite = parsed.get_backend_name() == "sqlite"
+    try:
+        engine = create_engine(parsed, pool_pre_ping=not is_sqlite)
+    except ImportError as error:
+        raise WrongUse(
+            f"{shown(parsed)} needs the Python package {error.name}; install 'shipworthy[postgres]'"
+        ) from error
     if is_sqlite:
         event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
+    event.listen(engine, "begin", _begin_sqlite if is_sqlite else _begin_postgresql)
     return engine
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise WrongUse(
+            "SHIPWORTHY_DATABASE_URL cannot be read; expected something like postgresql://user@host/name"
+        ) from error
+    if parsed.drivername in ("postgres", "postgresql"):  # what PostgreSQL itself calls it says nothing of a driver
+        return parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        raise WrongUse(
+            f"SHIPWORTHY_DATABASE_URL is {shown(parsed)}: a ledger is kept in PostgreSQL or SQLite; "
+            "expected something like postgresql://user@host/name"
+        )
+    return parsed
 
 
 @contextmanager
@@ -42,7 +71,11 @@ def writing(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """One consistent view; waits for nobody and makes nobody wait. Not for writing: that is rolled back."""
-    with engine.connect().execution_options(**{_READS_ONLY: True}) as connection:
+    # One view for several queries is a matter of course in SQLite; PostgreSQL gives it on request.
+    more = (
+        {} if engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    )
+    with engine.connect().execution_options(**{_READS_ONLY: True}, **more) as connection:
         yield connection
 
 
@@ -115,3 +148,8 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     reads_only = connection.get_execution_options().get(_READS_ONLY, False)
     connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    if not connection.get_execution_options().get(_READS_ONLY, False):
+        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": WRITERS})
