@@ -1,16 +1,21 @@
 """Every check turns records into one verdict with its reason, and tells "no" from "cannot tell"."""
 
+import tomllib
+
 import msgspec
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from shipworthy.contract.proposal import proposal
 from shipworthy.contract.records import Monitoring, RebuildRule, Serving
+from shipworthy.contract.study import study
 from shipworthy.contract.violations import violations
 from shipworthy.counts.reference import build
 from shipworthy.gate.checks.compatibility import compatibility
 from shipworthy.gate.checks.data import data
 from shipworthy.gate.checks.latency import latency
+from shipworthy.gate.checks.purpose import purpose
 from shipworthy.gate.checks.rebuild import rebuild
 from shipworthy.gate.checks.reference import reference
 from shipworthy.gate.checks.rehearsal import Rehearsed, rehearsal
@@ -21,7 +26,21 @@ from shipworthy.monitoring.self_consistency import settle
 from shipworthy.registry.records import LatencyVerdict, Rehearsal
 
 MEASURED = LatencyVerdict("passed", "0 of 1,000 late", 100, 1000, 0, 0, 1, 4, 9, 10, 0.99, 0.1, 0, 0)
+SAMPLE = pa.table({"age": [1.0, 2.0, 3.0], "late": [True, False, True]})
 DAY = 86_400_000_000_000
+
+
+def test_a_purpose_that_somebody_wrote_passes_and_names_who_answers(contract):
+    verdict = purpose(contract.purpose)
+    assert (verdict.outcome, verdict.reason) == ("passed", "o answers for it: d")
+
+
+@pytest.mark.parametrize("key", ["decision", "owner"])
+def test_a_purpose_as_init_left_it_is_blocked_naming_the_key(contract, key):
+    proposed = tomllib.loads(proposal(study(SAMPLE), name="m", data="r", location="r.parquet"))["purpose"]
+    verdict = purpose(msgspec.structs.replace(contract.purpose, **{key: proposed[key]}))
+    assert verdict.outcome == "blocked"
+    assert verdict.reason.startswith(f"purpose.{key} still as")
 
 
 def test_data_that_fits_the_contract_passes(contract):

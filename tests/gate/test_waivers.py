@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from shipworthy.clock import DAY
-from shipworthy.errors import Refused, Tampered, WrongUse
+from shipworthy.errors import Tampered, WrongUse
 from shipworthy.gate.waivers import Wish, waivers, write_waiver
 from shipworthy.registry.records import Waiver
 from shipworthy.registry.signing import signing_key
@@ -70,7 +70,13 @@ def test_a_waiver_signed_for_another_model_is_told(ledger, key, trusted):
         waivers(ledger, "other", trusted, now=1)
 
 
-def test_a_waiver_signed_by_a_stranger_is_refused(ledger, trusted, tmp_path):
-    write_waiver(ledger, WISH, signing_key(tmp_path / "stranger"), at=0)
-    with pytest.raises(Refused, match="whom nobody here trusts"):
-        waivers(ledger, "m", trusted, now=1)
+def test_a_waiver_signed_by_a_stranger_lets_nothing_pass_and_is_named(ledger, key, trusted, tmp_path):
+    ours = write_waiver(ledger, WISH, key, at=0).decode(Waiver)
+    theirs = write_waiver(
+        ledger, msgspec.structs.replace(WISH, check="rebuild"), signing_key(tmp_path / "stranger"), at=0
+    )
+    held = waivers(ledger, "m", trusted, now=1)
+    assert (held.standing, held.expired) == ({"quality": ours}, {})
+    [named] = held.unknown
+    assert theirs.id in named
+    assert "whom nobody here trusts" in named

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 
 from shipworthy import clock
 from shipworthy.contract.records import Contract
@@ -12,14 +12,14 @@ from shipworthy.monitoring.closing import newest_event_time
 from shipworthy.monitoring.records import Alarm, Quality, WindowEvidence
 from shipworthy.refresh.records import Refresh, Trigger
 from shipworthy.registry.aliases import Aliases
-from shipworthy.registry.records import Release, Waiver
+from shipworthy.registry.records import Release
 from shipworthy.store.ledger import Ledger
 
 
 def read_view(
-    ledger: Ledger, contract: Contract, *, waivers: Mapping[str, Waiver], alerts: tuple[AlertView, ...], running: str
+    ledger: Ledger, contract: Contract, *, waivers: Sequence[str], alerts: tuple[AlertView, ...], running: str
 ) -> StatusView:
-    """Everything of one model as it stands now. `waivers` are those in force, verified."""
+    """Everything of one model as it stands now. `waivers`: what there is to say of them."""
     model, aliases = contract.name, Aliases(ledger)
     releases = tuple(_release(ledger, entry.decode(Release)) for entry in ledger.entries("release", model))
     live = aliases.current(model, "live")
@@ -38,7 +38,7 @@ def read_view(
         quality=_quality(ledger, model),
         marks=_marks(ledger, model),
         alerts=alerts,
-        waivers=tuple(_waived(waiver) for waiver in waivers.values()),
+        waivers=tuple(waivers),
         promise=(
             f"false alarms: at most {_number(monitoring.false_alarms)} a year for the model as a whole; "
             f"windows of {clock.spoken(monitoring.window)}; drift is more than {monitoring.drift:.0%} of rows moved"
@@ -105,11 +105,6 @@ def _refreshing(ledger: Ledger, model: str) -> str:
         if entry.key not in ended:
             return f"refresh under way: {entry.decode(Trigger).because}"
     return ""
-
-
-def _waived(waiver: Waiver) -> str:
-    until = clock.to_iso(waiver.until)[:10]
-    return f"{waiver.check} is waived until {until} by {waiver.by}: {waiver.because}"
 
 
 def _number(value: float) -> str:

@@ -9,12 +9,23 @@ import msgspec
 
 from shipworthy import clock
 from shipworthy.contract.records import Enforcement
-from shipworthy.gate.checks import compatibility, data, latency, quality, rebuild, reference, rehearsal, runtime
+from shipworthy.gate.checks import (
+    compatibility,
+    data,
+    latency,
+    purpose,
+    quality,
+    rebuild,
+    reference,
+    rehearsal,
+    runtime,
+)
 from shipworthy.registry.fitness import Fitness, fitness, never_made, said, stops
 from shipworthy.registry.records import Verdict, Waiver
 
 # Every check, in the order in which they are shown.
 CHECKS: tuple[str, ...] = (
+    purpose.CHECK,
     data.CHECK,
     quality.CHECK,
     rebuild.CHECK,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from shipworthy import clock, digest
-from shipworthy.errors import Tampered, WrongUse
+from shipworthy.errors import Refused, Tampered, WrongUse
 from shipworthy.gate.decision import CHECKS
 from shipworthy.lineage.statement import Resource, Statement, read_statement
 from shipworthy.registry.records import Waiver
@@ -36,6 +36,7 @@ class Waivers:
 
     standing: dict[str, Waiver]
     expired: dict[str, Waiver]
+    unknown: tuple[str, ...] = ()  # those that nobody here trusts and that let nothing pass: why, a sentence each
 
 
 def write_waiver(ledger: Ledger, wish: Wish, key: SigningKey, *, at: int | None = None) -> Entry:
@@ -50,16 +51,25 @@ def write_waiver(ledger: Ledger, wish: Wish, key: SigningKey, *, at: int | None 
 def waivers(ledger: Ledger, model: str, trusted: TrustedKeys, *, now: int | None = None) -> Waivers:
     """A model's waivers, each held against its signature.
 
-    Refused where nobody here trusts the key of one, Tampered where one says something else than what was signed.
+    Where nobody here trusts the key of one, it counts as not written, and is named. Tampered where one says something
+    else than what was signed.
     """
     instant = clock.now() if now is None else now
     newest: dict[str, Waiver] = {}
+    unknown: list[str] = []
     for entry in reversed(ledger.entries(KIND, model)):
-        waiver = _verified(entry, trusted)
-        newest[waiver.check] = waiver
+        try:
+            waiver = _verified(entry, trusted)
+        except Tampered:
+            raise
+        except Refused as stranger:
+            unknown.append(str(stranger))
+        else:
+            newest[waiver.check] = waiver
     return Waivers(
         standing={check: waiver for check, waiver in newest.items() if waiver.until > instant},
         expired={check: waiver for check, waiver in newest.items() if waiver.until <= instant},
+        unknown=tuple(unknown),
     )
 
 

@@ -11,7 +11,7 @@ import msgspec
 from shipworthy.counts import reference as counting
 from shipworthy.errors import Undecided
 from shipworthy.gate import ml_test_score as sheet
-from shipworthy.gate.checks import compatibility, latency, rebuild, reference, rehearsal, runtime
+from shipworthy.gate.checks import compatibility, latency, purpose, rebuild, reference, rehearsal, runtime
 from shipworthy.gate.decision import Decision, decide
 from shipworthy.gate.waivers import waivers
 from shipworthy.lineage.records import Rebuild, Run
@@ -70,6 +70,7 @@ def check_run(project: Project, name: str, report: Report) -> Checked:
         command = worker_command(bundle.description, run.environment.lock, run.code.digest, project.objects)
         checking = Checking(project, entry, run, bundle, command, work, read_rows(project, run))
         verdicts = [
+            purpose.purpose(run.contract.purpose),
             data_verdict(run, checking.rows),
             quality_verdict(project, run, bundle, checking.rows, work, command),
             _rebuild(checking),

@@ -6,7 +6,7 @@ from shipworthy import clock
 from shipworthy.alerts.records import Alert, Standing
 from shipworthy.dashboard.reading import read_view
 from shipworthy.dashboard.view import AlertView, StatusView
-from shipworthy.gate.waivers import waivers
+from shipworthy.gate.waivers import Waivers, waivers
 from shipworthy.store.holding import holder_of
 from shipworthy.wiring.keys import trusted_keys
 from shipworthy.wiring.project import Project
@@ -21,7 +21,7 @@ def read_status(project: Project) -> StatusView:
     return read_view(
         project.ledger,
         project.contract,
-        waivers=waivers(project.ledger, model, trusted_keys()).standing,
+        waivers=_waived(waivers(project.ledger, model, trusted_keys())),
         alerts=alert_views(project),
         running=_running(project),
     )
@@ -40,6 +40,15 @@ def alert_views(project: Project) -> tuple[AlertView, ...]:
         for alert, channels in worst.values()
     ]
     return tuple(sorted(views, key=lambda view: -view.at))
+
+
+def _waived(found: Waivers) -> tuple[str, ...]:
+    """What is waived now, and what would be if whoever signed it were trusted here."""
+    standing = [
+        f"{waiver.check} is waived until {clock.to_iso(waiver.until)[:10]} by {waiver.by}: {waiver.because}"
+        for waiver in found.standing.values()
+    ]
+    return (*standing, *(f"lets nothing pass: {why}" for why in found.unknown))
 
 
 def _running(project: Project) -> str:
