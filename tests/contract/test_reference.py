@@ -9,7 +9,7 @@ import pytest
 
 from shipworthy import clock
 from shipworthy.contract import schema
-from shipworthy.contract.rules import duration
+from shipworthy.contract.rules import duration, size
 from shipworthy.contract.toml import written
 
 PAGE = (Path(__file__).parents[2] / "docs/reference/contract.md").read_text(encoding="utf-8")
@@ -19,6 +19,7 @@ TABLES = {
     "features": schema.FEATURE,
     "gate.rebuild": schema.REBUILD,
 }
+SIZES = [f"{number}{unit}" for unit in ("MB", "GB", "TB") for number in (1, 2, 5, 10, 20, 50, 100, 200, 500)]
 # Written in another way in the file than kept in the records: source stands for kind, location, version and revision.
 RENAMED = {"kind", "location", "version", "revision"}
 
@@ -81,4 +82,6 @@ def _shown(field: msgspec.structs.FieldInfo, table: schema.Table) -> str:
         return "–"
     if table.rules[field.name].expected == duration().expected:
         default = clock.spoken(default)
+    if table.rules[field.name].expected == size().expected:
+        default = next(text for text in SIZES if size().take(text) == default)
     return f"`{written(default)}`"

@@ -19,6 +19,7 @@ CHAINS = (
     ("read-an-alarm",),
     ("run-under-an-orchestrator",),
     ("score-a-table",),
+    ("shadow-a-release",),
     ("verify-a-release",),
 )
 

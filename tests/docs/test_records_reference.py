@@ -17,6 +17,7 @@ from shipworthy.alerts.records import Standing
 from shipworthy.lineage.records import CodeSnapshot, DataPin, Environment, Rebuild, Run
 from shipworthy.monitoring.records import Alarm, Moved, PayoffEvidence, Quality, WindowEvidence
 from shipworthy.predictions import format as log
+from shipworthy.recording.held import Missed
 from shipworthy.refresh.records import Refresh, Trigger
 from shipworthy.registry.records import AliasChange, LatencyVerdict, Rehearsal, Release, Verdict, Waiver
 from shipworthy.store.tables import entries, metadata
@@ -35,6 +36,7 @@ KINDS = {
     "rehearsal": Rehearsal,
     "release": Release,
     "run": Run,
+    "shadow-missed": Missed,
     "verdict": Verdict,
     "waiver": Waiver,
 }

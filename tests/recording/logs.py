@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -74,7 +75,7 @@ class Project:
         log.open(MODEL, release, FEATURES, CLASSES, "at")
         return log
 
-    def recorder(self, contract: Contract = CONTRACT, **options: int) -> Recorder:
+    def recorder(self, contract: Contract = CONTRACT, **options: Any) -> Recorder:
         return Recorder(self.layout, MODEL, self.ledger, contract, lambda _: self.reference, **options)
 
     def predictions(self) -> pl.DataFrame:

@@ -198,7 +198,7 @@ def test_refusals_are_counted_with_the_newest_rows(project: Project) -> None:
 def test_a_release_without_a_reference_is_recorded_and_not_counted(project: Project) -> None:
     write(project.writer("w0-a"), HOURS)
     recorder = project.recorder()
-    recorder._reference_of = lambda _: None
+    recorder._recording._reference_of = lambda _: None
     recorder.flush()
     assert len(project.predictions()) == 6
     assert project.counts() == {}
@@ -212,7 +212,7 @@ def test_a_feature_that_changes_its_type_gets_a_field_of_its_own(project: Projec
     columns = [np.array([5]), *columns_of(HOURS[:1])[1:], np.array([True])]
     log.append(clock.now(), 1, columns, np.array([[0.5, 0.5]]))
     recorder = project.recorder()
-    recorder._reference_of = lambda _: None
+    recorder._recording._reference_of = lambda _: None
     recorder.flush()
     first, second = project.predictions().sort("release")["features"].to_list()
     assert first["carrier"] in {"AA", "UA", "DL"}
@@ -225,7 +225,7 @@ def test_a_regression_is_its_own_score(project: Project) -> None:
     log.open(MODEL, 1, FEATURES, (), "at")
     log.append(clock.now(), 2, columns_of(HOURS[:2]), np.array([[1.5], [2.5]]))
     recorder = project.recorder()
-    recorder._reference_of = lambda _: None
+    recorder._recording._reference_of = lambda _: None
     recorder.flush()
     rows = project.predictions().sort("prediction")
     assert rows["prediction"].to_list() == rows["score"].to_list() == [1.5, 2.5]

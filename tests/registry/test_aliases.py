@@ -86,7 +86,7 @@ def test_of_two_changes_made_from_one_view_the_second_is_refused_whole(aliases, 
     """Both halves or none: a change that loses `previous` must not keep `live` either."""
     promote(aliases, 1)
     view = aliases._newest
-    stale = {alias: view(MODEL, alias) for alias in ("live", "previous")}
+    stale = {alias: view(MODEL, alias) for alias in ("live", "previous", "shadow")}
     promote(aliases, 2)
     monkeypatch.setattr(aliases, "_newest", lambda model, alias: stale[alias])
     with pytest.raises(InUse, match="somebody else changed who is live"):

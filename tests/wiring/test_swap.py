@@ -106,3 +106,37 @@ def test_a_running_server_keeps_the_old_release_where_the_new_one_is_altered(use
         assert up.predict(row)["release"] == 2
         model.write_bytes(whole)
         eventually(lambda: up.predict(row)["release"] == 1, "release 1 to answer")
+
+
+def test_a_shadow_beside_the_live_release_under_load(user, row):
+    """Release 1 predicts what 2 answers, and its own answers when live are what it said; nobody is dropped for it."""
+    user.write("shipworthy.toml", (user.folder / "shipworthy.toml").read_text() + '[recording]\ncommit_every = "1s"\n')
+    assert user.json("shadow", "@1") == {"release": 1, "runs": True}
+    assert "@2 is live itself" in user.run("shadow", "@2", code=1).err
+    with user.up() as up, load(up, row) as seen:
+        eventually(lambda: seen.since(2) > 50, "answers of release 2")
+        [prediction] = up.predict(row)["predictions"]
+        compared = eventually(lambda: _compared(user, 50), "the shadow to have predicted")
+        traced = eventually(lambda: user.json("lineage", prediction["id"])["shadows"], "its answer to this row")
+        assert user.json("status")["shadow"]["release"] == 1
+        assert "@1 is the shadow" in user.run("status").out
+        user.run("rollback")
+        eventually(lambda: seen.since(1) > 50, "answers of release 1")
+        assert user.json("status")["shadow"] is None, "it is live now, and a shadow of nobody"
+    assert seen.dropped == []
+    (live,) = {said for release, said in seen.answers if release == 1}
+    assert {release for release, _ in seen.answers} == {1, 2}
+    assert len(set(seen.answers)) == 2
+    assert [(one["release"], one["answer"]) for one in traced] == [(1, [live])]
+    assert (compared["failed"], compared["refused"], compared["missed"]) == (0, 0, 0)
+    (answered,) = {said for release, said in seen.answers if release == 2}
+    distance = abs(live - answered)
+    assert distance <= compared["largest"] <= 1.3 * distance
+    report = user.json("shadow")
+    assert report["shadow"]["runs"] is False
+    assert report["shadow"]["answered"] >= compared["answered"]
+
+
+def _compared(user: User, rows: int) -> dict | None:
+    found = user.json("shadow")["shadow"]
+    return found if found["answered"] >= rows else None

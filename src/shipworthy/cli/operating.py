@@ -8,12 +8,12 @@ import typer
 
 from shipworthy.cli.console import Progress, marked, say, say_json
 from shipworthy.cli.options import HERE, Folder, Json
-from shipworthy.errors import Refused
+from shipworthy.errors import Refused, WrongUse
 
 
 def register(app: typer.Typer) -> None:
     """Add this family's commands."""
-    for command in (up, serve, score, record, watch, refresh, rollback, vacuum):
+    for command in (up, serve, score, record, shadow, watch, refresh, rollback, vacuum):
         app.command()(command)
 
 
@@ -73,6 +73,29 @@ def record(
     from shipworthy.wiring.record import run_record  # noqa: PLC0415 - start-up time
 
     run_record(project, once=once)
+
+
+def shadow(
+    release: Annotated[str | None, typer.Argument(help="A release, or its run, to have as the shadow.")] = None,
+    stop: Annotated[bool, typer.Option("--stop", help="Have no shadow from now on.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Predict what is logged, and what comes.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Predict what is logged and stop.")] = False,
+    because: Annotated[str, typer.Option(help="Why, for whoever reads the history.")] = "by hand",
+    project: Folder = HERE,
+    json: Json = False,
+) -> None:
+    """Have a release predict beside the live one, answering nobody; without arguments, how the two compare."""
+    from shipworthy.cli.shadow import follow_shadow, say_shadow, start_or_stop  # noqa: PLC0415 - start-up time
+
+    wishes = (release is not None, stop, follow, once)
+    if sum(wishes) > 1:
+        raise WrongUse("expected one of RELEASE, --stop, --follow and --once, or none of them")
+    if release is not None or stop:
+        start_or_stop(project, release, because, json=json)
+    elif follow or once:
+        follow_shadow(project, once=once)
+    else:
+        say_shadow(project, json=json)
 
 
 def watch(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -113,18 +113,24 @@ def waive(
     say(marked("waived", f"{waiver.check} is waived until {until} by {waiver.by}: {waiver.because}"))
 
 
-def release(run: RunName = "latest", project: Folder = HERE, json: Json = False) -> None:
-    """Release a run that passed: number it, sign it, make it live."""
+def release(
+    run: RunName = "latest",
+    as_: Annotated[Literal["live", "shadow"], typer.Option("--as", help="live, or shadow.")] = "live",
+    project: Folder = HERE,
+    json: Json = False,
+) -> None:
+    """Release a run that passed: number it, sign it, make it live, or the shadow of the live one."""
     from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
     from shipworthy.wiring.releasing import release_run  # noqa: PLC0415 - start-up time
 
     opened = open_project(project)
-    released = release_run(opened, run)
+    released = release_run(opened, run, shadow=as_ == "shadow")
     if json:
         say_json(released)
         return
     outcome = "passed" if released.proven else "waived"
-    say(marked(outcome, f"{released.model}@{released.number} is live, {_proof(released)}; signed by {released.key}"))
+    becomes = "is live" if as_ == "live" else "predicts beside the live release"
+    say(marked(outcome, f"{released.model}@{released.number} {becomes}, {_proof(released)}; signed by {released.key}"))
 
 
 def ship(project: Folder = HERE, json: Json = False) -> None:

@@ -8,7 +8,7 @@ import msgspec
 
 from shipworthy import clock
 from shipworthy.cli.console import marked, say, table
-from shipworthy.dashboard.view import EvidenceView, ReleaseView, StatusView
+from shipworthy.dashboard.view import EvidenceView, ReleaseView, ShadowView, StatusView
 
 STRONGEST = 5  # payoffs shown
 RECENT = 8  # marks shown
@@ -27,6 +27,8 @@ def say_status(view: StatusView) -> None:
         say(marked("blocked", "nothing is live: `shipworthy ship` makes the first release"))
     else:
         _say_release(view.live, view.previous)
+    if view.shadow is not None:
+        _say_shadow(view.shadow)
     for waiver in view.waivers:
         say(marked("waived", waiver))
     _say_evidence(view)
@@ -45,6 +47,16 @@ def _say_release(release: ReleaseView, previous: int | None) -> None:
     say("  " + marked("passed" if "landlock" in release.sandbox else "waived", f"{'sandbox':<14} {release.sandbox}"))
     for check in release.checks:
         say("  " + marked(check.outcome, f"{check.check:<14} {check.reason}"))
+
+
+def _say_shadow(shadow: ShadowView) -> None:
+    differing = "–" if shadow.differing is None else f"{shadow.differing:.2%}"
+    failed = f", {shadow.failed:,} failed" if shadow.failed else ""
+    missed = f", {shadow.missed:,} missed" if shadow.missed else ""
+    words = (
+        f"{shadow.rows:,} rows, {differing} answered differently{failed}{missed}, {shadow.behind_seconds:.0f} s behind"
+    )
+    say(marked("blocked" if shadow.failed else "done", f"@{shadow.release} is the shadow: {words}"))
 
 
 def _say_evidence(view: StatusView) -> None:

@@ -126,6 +126,7 @@ class Recording(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     commit_every: int = 60_000_000_000  # ns between commits at most
     commit_bytes: int = 64 * 2**20
+    shadow_log: int = 1_000_000_000  # bytes of log kept for a shadow that is behind; beyond, it misses the oldest rows
 
 
 class Scoring(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -23,6 +23,12 @@ from shipworthy.contract.toml import written
 _NAME = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
 _FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _FREQUENCY = re.compile(r"([\d.]+)\s+(?:per|a)\s+(year|quarter|month|week|day)")
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)")
+_BYTES = {
+    "B": 1,
+    **{f"{p}B": 1000**n for n, p in enumerate("kMGT", 1)},
+    **{f"{p}iB": 1024**n for n, p in enumerate("KMGT", 1)},
+}
 _A_YEAR = {"year": 1.0, "quarter": 4.0, "month": 12.0, "week": 365.25 / 7, "day": 365.25}
 
 
@@ -110,6 +116,21 @@ def duration(*, zero: bool = False) -> Rule:
         return length
 
     return Rule('a length of time such as "500ms", "30s", "15m", "6h", "90d" or "2w"', take)
+
+
+def size() -> Rule:
+    """A number of bytes with its unit: kB, MB, GB, TB are powers of 1,000, KiB, MiB, GiB, TiB of 1,024."""
+
+    def take(value: object) -> int:
+        match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+        if match is None:
+            raise ValueError(f'give it a unit: "{value}B", "{value}MB"' if isinstance(value, int | float) else "")
+        count = int(float(match[1]) * _BYTES[match[2]])
+        if count == 0:
+            raise ValueError("it must be more than nothing")
+        return count
+
+    return Rule('a size such as "500MB", "50GB" or "1.5TB"', take)
 
 
 def _text(value: object) -> str:

@@ -24,6 +24,7 @@ from shipworthy.contract.rules import (
     duration,
     number,
     several,
+    size,
     text,
     whole,
 )
@@ -124,7 +125,7 @@ SERVING = Table(
         "event_time": text("the name of a timestamp feature"),
     },
 )
-RECORDING = Table(records.Recording, {"commit_every": duration(), "commit_bytes": whole(1)})
+RECORDING = Table(records.Recording, {"commit_every": duration(), "commit_bytes": whole(1), "shadow_log": size()})
 SCORING = Table(records.Scoring, {"schedule": CRON, "deadline": duration()})
 MONITORING = Table(
     records.Monitoring,

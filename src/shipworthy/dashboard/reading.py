@@ -6,7 +6,16 @@ from collections.abc import Iterable, Sequence
 
 from shipworthy import clock
 from shipworthy.contract.records import Contract
-from shipworthy.dashboard.view import AlertView, CheckView, EvidenceView, Mark, QualityView, ReleaseView, StatusView
+from shipworthy.dashboard.view import (
+    AlertView,
+    CheckView,
+    EvidenceView,
+    Mark,
+    QualityView,
+    ReleaseView,
+    ShadowView,
+    StatusView,
+)
 from shipworthy.lineage.records import Rebuild, Run
 from shipworthy.monitoring.closing import newest_event_time
 from shipworthy.monitoring.records import Alarm, Quality, WindowEvidence
@@ -17,7 +26,13 @@ from shipworthy.store.ledger import Ledger
 
 
 def read_view(
-    ledger: Ledger, contract: Contract, *, waivers: Sequence[str], alerts: tuple[AlertView, ...], running: str
+    ledger: Ledger,
+    contract: Contract,
+    *,
+    waivers: Sequence[str],
+    alerts: tuple[AlertView, ...],
+    running: str,
+    shadow: ShadowView | None = None,
 ) -> StatusView:
     """Everything of one model as it stands now. `waivers`: what there is to say of them."""
     model, aliases = contract.name, Aliases(ledger)
@@ -46,6 +61,7 @@ def read_view(
         newest=newest_event_time(ledger, model),
         running=running,
         refreshing=_refreshing(ledger, model),
+        shadow=shadow,
     )
 
 

@@ -68,6 +68,40 @@ class TrafficView(msgspec.Struct, frozen=True):
     refused: float  # a second: violations and overload
 
 
+class ShadowWindow(msgspec.Struct, frozen=True):
+    """How a shadow compares with the release that answered, in one window."""
+
+    window: int
+    release: int
+    rows: int
+    differing: float | None  # share of the rows that both answered
+    p99: float  # distance of scores that 99% of rows do not exceed
+
+
+class ShadowView(msgspec.Struct, frozen=True):
+    """A release that predicts what the live one answers, and answers nobody."""
+
+    release: int
+    since: int
+    runs: bool  # it is the shadow now; else it was
+    rows: int  # that live releases answered meanwhile, and it has read
+    answered: int  # by it, too
+    refused: int  # by its contract
+    failed: int  # where it raised
+    missed: int  # that were gone before it read them
+    differing: float | None  # share of answered: another class, or further apart than the gate's tolerance
+    median: float  # distance of scores
+    p99: float
+    largest: float
+    higher: int  # rows with a score above the live one's
+    lower: int
+    us_per_row: float | None  # its prediction, in batches; None before the first
+    error: str  # one that it raised
+    behind_bytes: int  # of the log
+    behind_seconds: float
+    windows: tuple[ShadowWindow, ...]  # oldest first
+
+
 class AlertView(msgspec.Struct, frozen=True):
     """One alert and whether it arrived."""
 
@@ -97,3 +131,4 @@ class StatusView(msgspec.Struct, frozen=True):
     newest: int | None  # how far the model's own time has come
     running: str  # who holds the state: "process 123 since …", or "nobody: `shipworthy up` starts it"
     refreshing: str = ""  # the refresh under way, in plain words
+    shadow: ShadowView | None = None  # only while there is one

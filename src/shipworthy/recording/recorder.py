@@ -1,61 +1,53 @@
 """The recorder: every logged prediction into Delta and into its window, each exactly once, whoever is killed when.
 
-One recorder a folder of logs, by lease; a second one waits. For each source in it:
-1. the ledger plans batch n: a stretch of a segment;
-2. its rows are appended to Delta with n as the source's transaction, unless n is already there;
-3. one SQL transaction adds the counts and marks n as done.
-Killed before 2, the next recorder does 2 and 3; killed before 3, it finds n in Delta and does 3. Nothing is done twice.
-When all that was in the logs at the start of a round is recorded, progress says how far event time has come.
+One recorder a folder of logs, by lease; `following` says how. When all that was in the logs at the start of a round is
+recorded, progress says how far event time has come.
 """
 
 from __future__ import annotations
 
-import logging
-import os
-import secrets
-import socket
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from functools import cached_property
-from itertools import groupby
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from threading import Event
 
-from shipworthy import clock
 from shipworthy.contract.records import Contract
 from shipworthy.counts.reference import Reference
-from shipworthy.errors import InUse, ShipworthyError
+from shipworthy.errors import InUse, NotFound
 from shipworthy.predictions import reader
-from shipworthy.predictions.reader import Segment
+from shipworthy.predictions.format import Header
+from shipworthy.predictions.frames import frame
+from shipworthy.predictions.reader import Record, Segment
 from shipworthy.recording import batches
-from shipworthy.recording.counting import counted_until, publish
-from shipworthy.recording.source import Rules, Source
-from shipworthy.recording.table import PredictionTable
+from shipworthy.recording.batches import Batch
+from shipworthy.recording.counting import add_counts, counted_until, counts_of, publish, read_newest
+from shipworthy.recording.following import LEASE, Follower, Lag
+from shipworthy.recording.source import Rules
+from shipworthy.recording.table import PredictionTable, rows_of
+from shipworthy.recording.times import times_of
 from shipworthy.store.layout import Layout
-from shipworthy.store.leases import Leases
 from shipworthy.store.ledger import Ledger
 
-LEASE = 10 * clock.SECOND  # after so long another recorder goes on where a killed one stopped
 COMPACT_EVERY = 50  # rounds
 _PAUSE = 0.2  # seconds between looks at the logs
-_log = logging.getLogger(__name__)
+
+__all__ = ["COMPACT_EVERY", "LEASE", "Lag", "Recorder", "key"]
 
 
-@dataclass(frozen=True, slots=True)
-class Lag:
-    """What is answered and not recorded yet."""
+def key(source: str) -> str:
+    """What the recorder's batches of a source are called."""
+    return source
 
-    bytes: int
-    seconds: float  # since the oldest of it arrived
-    sources: int  # that have some
+
+def rules_of(contract: Contract) -> Rules:
+    """When batches of a contract's model are due."""
+    recording, monitoring = contract.recording, contract.monitoring
+    return Rules(contract.name, recording.commit_every, recording.commit_bytes, monitoring.window, monitoring.lateness)
 
 
 class Recorder:
     """Records one model's logs.
 
     `reference_of` gives a release's reference; None where it has none, then its rows are recorded and not counted.
-    A source that cannot be recorded stands in `faults` with the reason, and the others go on.
+    `held` says which recorded segments somebody else has still to read; they are removed when nobody has.
     """
 
     def __init__(
@@ -67,40 +59,20 @@ class Recorder:
         reference_of: Callable[[int], Reference | None],
         *,
         lease: int = LEASE,
+        held: Callable[[Segment], bool] = lambda _: False,
     ) -> None:
-        self._logs, self._model, self._ledger = layout.logs(model), model, ledger
-        recording, monitoring = contract.recording, contract.monitoring
-        self._rules = Rules(
-            model, recording.commit_every, recording.commit_bytes, monitoring.window, monitoring.lateness
-        )
-        self._reference_of = reference_of
-        self._references: dict[int, Reference | None] = {}
-        self._table = PredictionTable(layout.predictions(model))
-        self._leases, self._lease = Leases(ledger), lease
-        self._holder = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-        self._until = 0  # ns since 1970, UTC; the lease is held so long
-        self._sources: dict[str, Source] = {}
-        self._rounds = 0
-        self.faults: dict[str, str] = {}
+        rules = rules_of(contract)
+        self._recording = _Recording(rules, ledger, PredictionTable(layout.predictions(model)), reference_of, held)
+        self._follower = Follower(layout.logs(model), ledger, "record", rules, self._recording, lease=lease)
+
+    @property
+    def faults(self) -> dict[str, str]:
+        """Sources that cannot be recorded, and why; the others go on."""
+        return self._follower.faults
 
     def step(self, *, everything: bool = False) -> bool:
-        """One round: where anything is due (enough bytes, old enough, finished), all that is there is recorded.
-
-        With `everything`, and in the first round, all that is there counts as due. True where there was anything to
-        do; False where another recorder holds the lease.
-        """
-        if not self._logs.is_dir() or not self._hold():
-            return False
-        first = not self._rounds
-        names = [name for name, segments in self._listed() if self._due(name, segments, everything=everything or first)]
-        if names:
-            # All sources are cut at one instant, as closely as can be: what came after it is for the next round.
-            cuts = {name: [(segment, _size(segment)) for segment in segments] for name, segments in self._listed()}
-            for name, stretches in cuts.items():
-                self._record(name, stretches)
-        if names or first:
-            self._finish_round()
-        return bool(names)
+        """One round of what is due; True where there was anything to do, False where another recorder is at it."""
+        return self._follower.step(everything=everything)
 
     def run(self, stop: Event) -> None:
         """Record until `stop` is set, then everything that is there, and give the lease back."""
@@ -112,126 +84,71 @@ class Recorder:
 
     def flush(self) -> None:
         """Record everything that is there."""
-        while self.step(everything=True):
-            pass
+        self._follower.flush()
 
     def close(self) -> None:
         """Give the lease back, so that another recorder need not wait until it runs out."""
-        if self._until:
-            self._leases.release(self._lease_name, self._holder)
-            self._let_go()
+        self._follower.close()
 
     def lag(self) -> Lag:
         """How far recording is behind, for all sources, whoever records them."""
-        missing, arrivals = 0, list[int]()
-        for source, segments in self._listed():
-            newest = batches.newest(self._ledger, self._model, source)
-            left = [unrecorded(segment, newest) for segment in segments]
-            missing += sum(length for length, _ in left)
-            arrivals += [arrival for _, arrival in left if arrival is not None][:1]
-        behind = (clock.now() - min(arrivals)) / clock.SECOND if arrivals else 0.0
-        return Lag(missing, max(0.0, behind), len(arrivals))
+        return self._follower.lag()
 
-    def _listed(self) -> Iterator[tuple[str, list[Segment]]]:
-        for name, segments in groupby(reader.segments(self._logs), key=lambda segment: segment.source):
-            yield name, list(segments)
 
-    def _due(self, name: str, segments: Sequence[Segment], *, everything: bool) -> bool:
-        due = False
-        if name not in self.faults and self._until:
-            with self._going_on_without(name):
-                due = self._source(name).due(segments, everything=everything)
-        return due
+class _Recording:
+    """The task: rows into Delta, counts into windows."""
 
-    def _record(self, name: str, cuts: Sequence[tuple[Segment, int]]) -> None:
-        if name not in self.faults and self._until:
-            with self._going_on_without(name):
-                self._source(name).record(cuts, self._hold)
+    def __init__(
+        self,
+        rules: Rules,
+        ledger: Ledger,
+        table: PredictionTable,
+        reference_of: Callable[[int], Reference | None],
+        held: Callable[[Segment], bool],
+    ) -> None:
+        self._rules, self._ledger, self._table, self.held = rules, ledger, table, held
+        self._reference_of = reference_of
+        self._references: dict[int, Reference | None] = {}
 
-    @contextmanager
-    def _going_on_without(self, name: str) -> Iterator[None]:
-        """Where something cannot be done for a source, the others go on; where the lease is lost, nothing does."""
-        try:
-            yield
-        except (InUse, FileNotFoundError) as error:  # the lease ran out, and another recorder has gone on
-            _log.warning("recording of %s was taken over: %s", self._model, error)
-            self._let_go()
-        except ShipworthyError as error:
-            _log.error("source %s of %s is not recorded any more: %s", name, self._model, error)
-            self.faults[name] = str(error)
+    def key(self, source: str) -> str:
+        return key(source)
 
-    def _finish_round(self) -> None:
-        """Say how far event time has come, and now and then tidy up."""
-        if not self._until:
-            return
-        self._rounds += 1
+    def carry_out(
+        self, batch: Batch, header: Header, records: Sequence[Record], still_mine: Callable[[], bool]
+    ) -> int | None:
+        rules, whole = self._rules, frame(header, records)
+        times, reference = times_of(whole), self._reference(header.release)
+        if whole.rows:
+            rows = rows_of(whole, times, reference.window if reference is not None else rules.window)
+            if not still_mine():
+                raise InUse(f"the lease of {batch.source} ran out before batch {batch.number} was written")
+            self._table.append(rows, batch.source, batch.number)
         with self._ledger.transaction() as connection:
-            newest = counted_until(connection, self._model) if self._rounds == 1 else {}
-            newest |= {name: source.newest for name, source in self._sources.items() if source.newest is not None}
-            publish(connection, self._model, newest)
-        left = {name for name, _ in self._listed()}
-        self._sources = {name: source for name, source in self._sources.items() if name in left}
-        if self._rounds % COMPACT_EVERY == 0:
+            batches.finish(connection, rules.model, batch)
+            if reference is not None:
+                newest = read_newest(connection, rules.model)
+                counts = counts_of(whole, times, records[-1].arrived, reference, newest, rules.lateness)
+                add_counts(connection, rules.model, header.release, batch.source, counts)
+        return times.newest
+
+    def lost(self, batch: Batch) -> Batch:
+        raise NotFound(
+            f"segment {batch.segment} of {batch.source} is gone, though its bytes {batch.start} to {batch.end} are "
+            "not recorded yet: put the file back, or those predictions are lost"
+        )
+
+    def end(self, segment: Segment) -> None:
+        reader.remove(segment)
+
+    def round(self, number: int, newest: dict[str, int]) -> None:
+        """Say how far event time has come, and now and then tidy up."""
+        with self._ledger.transaction() as connection:
+            known = counted_until(connection, self._rules.model) if number == 1 else {}
+            publish(connection, self._rules.model, known | newest)
+        if number % COMPACT_EVERY == 0:
             self._table.compact()
-
-    def _source(self, name: str) -> Source:
-        if name not in self._sources:
-            self._sources[name] = Source(name, self._rules, self._ledger, self._table, self._reference)
-        return self._sources[name]
-
-    def _hold(self) -> bool:
-        """Hold the lease for at least half of its time to come."""
-        now = clock.now()
-        if self._until - now > self._lease // 2:
-            return True
-        held = self._until > now and self._leases.renew(self._lease_name, self._holder, self._lease)
-        if not held:
-            self._let_go()  # what is known of the ledger was true under the old lease
-            held = self._leases.acquire(self._lease_name, self._holder, self._lease)
-        self._until = now + self._lease if held else 0
-        return held
-
-    def _let_go(self) -> None:
-        self._until, self._rounds, self._sources = 0, 0, {}
-
-    @cached_property
-    def _lease_name(self) -> str:
-        return f"record:{self._model}:{_identity(self._logs)}"
 
     def _reference(self, release: int) -> Reference | None:
         if release not in self._references:
             self._references[release] = self._reference_of(release)
         return self._references[release]
-
-
-def _identity(logs: Path) -> str:
-    """The name of a folder of logs, the same for every machine that sees it; the first who asks gives it one."""
-    path = logs / "identity"
-    if not path.exists():
-        own = logs / f".identity-{secrets.token_hex(8)}"
-        own.write_text(secrets.token_hex(8))
-        with suppress(FileExistsError):
-            path.hardlink_to(own)
-        own.unlink()
-    return path.read_text()
-
-
-def _size(segment: Segment) -> int:
-    try:
-        return segment.path.stat().st_size
-    except FileNotFoundError:  # another recorder has recorded and removed it this instant
-        return 0
-
-
-def unrecorded(segment: Segment, newest: batches.Batch | None) -> tuple[int, int | None]:
-    """Bytes of a segment's records that are not recorded yet, and when the first of them arrived."""
-    if newest is not None and segment.number < newest.segment:
-        return 0, None
-    start = 0
-    if newest is not None and segment.number == newest.segment:
-        start = newest.end if newest.done else newest.start
-    try:
-        first = next(reader.read(segment.path, start), None)
-        return (segment.path.stat().st_size - first.start, first.arrived) if first is not None else (0, None)
-    except FileNotFoundError:  # recorded and removed this instant
-        return 0, None

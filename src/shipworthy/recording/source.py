@@ -1,21 +1,18 @@
-"""One source's log on its way into Delta and the windows, for whoever holds its lease."""
+"""One source's log, read in planned batches by whoever holds the lease of the task that reads it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from shipworthy import clock
-from shipworthy.counts.reference import Reference
-from shipworthy.errors import InUse, NotFound, Tampered
+from shipworthy.errors import Tampered
 from shipworthy.predictions import reader
-from shipworthy.predictions.frames import frame
+from shipworthy.predictions.format import Header
 from shipworthy.predictions.reader import Record, Segment
 from shipworthy.recording import batches
 from shipworthy.recording.batches import Batch
-from shipworthy.recording.counting import add_counts, counts_of, read_newest
-from shipworthy.recording.table import PredictionTable, rows_of
-from shipworthy.recording.times import times_of
 from shipworthy.store.ledger import Ledger
 
 
@@ -30,22 +27,48 @@ class Rules:
     lateness: int
 
 
-class Source:
-    """Records one source. Made anew whenever its lease is: what it knows of the ledger holds under that lease only."""
+class Task(Protocol):
+    """What is done with the records of a model's logs, each exactly once."""
 
-    def __init__(
-        self,
-        name: str,
-        rules: Rules,
-        ledger: Ledger,
-        table: PredictionTable,
-        reference_of: Callable[[int], Reference | None],
-    ) -> None:
-        self._name, self._rules, self._ledger, self._table = name, rules, ledger, table
-        self._reference_of = reference_of
-        self._batch = batches.newest(ledger, rules.model, name)
-        self.newest: int | None = None  # event time of what was recorded so far, ns
-        self._waiting: tuple[int, int, int] | None = None  # segment, start, and arrival of what is not recorded yet
+    def key(self, source: str) -> str:
+        """What the plan of a source's batches is called in the ledger."""
+        ...
+
+    def carry_out(
+        self, batch: Batch, header: Header, records: Sequence[Record], still_mine: Callable[[], bool]
+    ) -> int | None:
+        """Do it, and mark the batch as done with whatever is counted; the newest usable event time (ns) of it.
+
+        `still_mine` is asked right before anything is written for good: InUse where it says no.
+        """
+        ...
+
+    def lost(self, batch: Batch) -> Batch:
+        """A planned batch's segment is gone: the batch as done, or an error that says what to do."""
+        ...
+
+    def held(self, segment: Segment) -> bool:
+        """Whether a finished segment that was read to its end stays where it is."""
+        ...
+
+    def end(self, segment: Segment) -> None:
+        """A finished segment was read to its end, and is not held."""
+        ...
+
+    def round(self, number: int, newest: dict[str, int]) -> None:
+        """All that was in the logs at the start of a round is done; `newest` is by source, what is known of it."""
+        ...
+
+
+class Source:
+    """Reads one source. Made anew whenever its lease is: what it knows of the ledger holds under that lease only."""
+
+    def __init__(self, name: str, rules: Rules, ledger: Ledger, task: Task) -> None:
+        self._key, self._rules, self._ledger, self._task = task.key(name), rules, ledger, task
+        self._batch = batches.newest(ledger, rules.model, self._key)
+        self.newest: int | None = None  # event time of what was read so far, ns
+        self._waiting: tuple[int, int, int] | None = None  # segment, start, and arrival of what is not read yet
+        self._ended: set[int] = set()  # finished segments that were read to their end, and are held
 
     def due(self, segments: Sequence[Segment], *, everything: bool = False) -> bool:
         """Whether much, something old, or a finished segment waits; with `everything`, whether anything does."""
@@ -54,22 +77,35 @@ class Source:
         return any(self._segment_due(segment, everything=everything) for segment in segments)
 
     def record(self, cuts: Sequence[tuple[Segment, int]], still_mine: Callable[[], bool]) -> None:
-        """Record each segment up to its cut (bytes), in batches, and remove those that are finished and recorded.
-
-        `still_mine` is asked right before Delta is written: InUse where it says no.
-        """
+        """Read each segment up to its cut (bytes), in batches, and end those that are finished."""
         if self._batch is not None and not self._batch.done:
-            segment = _segment_of(self._batch, [segment for segment, _ in cuts])
-            self._carry_out(self._batch, segment, self._planned(segment, self._batch), still_mine)
+            self._go_on(self._batch, [segment for segment, _ in cuts], still_mine)
         for segment, cut in cuts:
             start = self._start(segment)
             while start is not None and start < cut and (records := self._take(segment, start)):
                 self._carry_out(self._plan(segment, start, records), segment, records, still_mine)
                 start = records[-1].end
             if segment.finished:  # to its end, or to a torn tail: that was never answered
-                reader.remove(segment)
+                self._end(segment)
+
+    def _go_on(self, batch: Batch, segments: Sequence[Segment], still_mine: Callable[[], bool]) -> None:
+        """A batch that was planned and not done, whoever planned it."""
+        segment = next((segment for segment in segments if segment.number == batch.segment), None)
+        if segment is None:
+            self._batch = self._task.lost(batch)
+        else:
+            self._carry_out(batch, segment, self._planned(segment, batch), still_mine)
+
+    def _end(self, segment: Segment) -> None:
+        if self._task.held(segment):
+            self._ended.add(segment.number)
+        else:
+            self._ended.discard(segment.number)
+            self._task.end(segment)
 
     def _segment_due(self, segment: Segment, *, everything: bool) -> bool:
+        if segment.number in self._ended:
+            return not self._task.held(segment)
         start = self._start(segment)
         if segment.finished or start is None:
             return True
@@ -90,7 +126,7 @@ class Source:
         return batch.end if segment.number == batch.segment else None
 
     def _arrival(self, segment: Segment, start: int) -> int | None:
-        """When the first record that is not recorded yet arrived; None where none is whole."""
+        """When the first record that is not read yet arrived; None where none is whole."""
         if self._waiting is None or self._waiting[:2] != (segment.number, start):
             first = next(reader.read(segment.path, start), None)
             self._waiting = (segment.number, start, first.arrived) if first is not None else None
@@ -112,7 +148,7 @@ class Source:
     def _plan(self, segment: Segment, start: int, records: Sequence[Record]) -> Batch:
         number = self._batch.number + 1 if self._batch is not None else 1
         rows = sum(record.rows for record in records)
-        batch = Batch(self._name, number, segment.number, start, records[-1].end, rows)
+        batch = Batch(self._key, number, segment.number, start, records[-1].end, rows)
         batches.plan(self._ledger, self._rules.model, batch)
         self._batch = batch
         return batch
@@ -132,28 +168,6 @@ class Source:
         header = reader.header(segment.path)
         if header is None or not records or records[-1].end != batch.end:
             raise Tampered(f"{segment.path} is shorter than it was when batch {batch.number} of it was planned")
-        rules, whole = self._rules, frame(header, records)
-        times, reference = times_of(whole), self._reference_of(header.release)
-        if whole.rows:
-            rows = rows_of(whole, times, reference.window if reference is not None else rules.window)
-            if not still_mine():
-                raise InUse(f"the lease of {self._name} ran out before batch {batch.number} was written")
-            self._table.append(rows, self._name, batch.number)
-        with self._ledger.transaction() as connection:
-            batches.finish(connection, rules.model, batch)
-            if reference is not None:
-                newest = read_newest(connection, rules.model)
-                counts = counts_of(whole, times, records[-1].arrived, reference, newest, rules.lateness)
-                add_counts(connection, rules.model, header.release, self._name, counts)
+        newest = self._task.carry_out(batch, header, records, still_mine)
         self._batch = replace(batch, done=True)
-        self.newest = max((time for time in (self.newest, times.newest) if time is not None), default=None)
-
-
-def _segment_of(batch: Batch, segments: Sequence[Segment]) -> Segment:
-    for segment in segments:
-        if segment.number == batch.segment:
-            return segment
-    raise NotFound(
-        f"segment {batch.segment} of {batch.source} is gone, though its bytes {batch.start} to {batch.end} are not "
-        "recorded yet: put the file back, or those predictions are lost"
-    )
+        self.newest = max((time for time in (self.newest, newest) if time is not None), default=None)

@@ -55,7 +55,7 @@ class PredictionTable:
         """Append batch `number` of a source; False where that batch, or a later one, is already there."""
         table = self._opened(rows.schema)
         table.update_incremental()
-        return append_once(table, _fitted(rows, table), source, number)
+        return append_once(table, self._fitted(rows, table), source, number)
 
     def compact(self) -> bool:
         """Join small files, delete those joined a day ago or before; False where others did, or nothing is there."""
@@ -67,6 +67,9 @@ class PredictionTable:
         except (CommitFailedError, TableNotFoundError):
             return False
         return True
+
+    def _fitted(self, rows: pa.Table, table: DeltaTable) -> pa.Table:
+        return _fitted(rows, table)
 
     def _opened(self, schema: pa.Schema | None) -> DeltaTable:
         if self._table is None:
@@ -88,9 +91,9 @@ def rows_of(frame: Frame, times: Times, window: int) -> pa.Table:
             "model": _repeated(frame.header.model, frame.rows),
             "release": pa.repeat(pa.scalar(frame.header.release, pa.int32()), frame.rows),
             "source": _repeated(frame.header.source, frame.rows),
-            "arrived": _instants(frame.arrived),
-            "event_time": _instants(times.said),
-            "window": _instants(times.said - times.said % window),
+            "arrived": instants(frame.arrived),
+            "event_time": instants(times.said),
+            "window": instants(times.said - times.said % window),
             "features": _features(frame),
             "values": lists(frame.values),
             "prediction": predictions(frame.values, frame.header.classes),
@@ -145,7 +148,8 @@ def _flags(frame: Frame, times: Times) -> pa.Array[Any]:
     return pa.array(flags, named)
 
 
-def _instants(times: NDArray[np.int64]) -> pa.Array[Any]:
+def instants(times: NDArray[np.int64]) -> pa.Array[Any]:
+    """Instants (ns) as the table holds them."""
     return pa.array(times // 1000).cast(INSTANT)
 
 

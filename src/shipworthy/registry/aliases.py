@@ -1,4 +1,4 @@
-"""Aliases: which release is live now, which was before; every change is a record, and the newest one holds.
+"""Aliases: who is live now, who was before, who is the shadow; every change is a record, and the newest one holds.
 
 Two who change an alias at once cannot both succeed: the n-th change is the ledger's key "<alias>:<n>".
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shipworthy.errors import InUse, NotFound, Refused
-from shipworthy.registry.records import Alias, AliasChange
+from shipworthy.registry.records import Alias, AliasChange, Release
 from shipworthy.store.ledger import Entry, Ledger
 
 KIND = "alias"
@@ -33,12 +33,15 @@ class Aliases:
 
         NotFound without such a release; InUse where somebody else changed the alias in this moment.
         """
-        if self._ledger.by_key("release", model, str(number)) is None:
-            raise NotFound(f"{model} has no release {number}; nothing was changed")
+        if self._named(model, number).shadow:
+            raise Refused(
+                f"{model}@{number} was signed as a shadow, with checks open, and never answers; nothing was changed. "
+                "`shipworthy release` of its run makes one that may, once they have passed"
+            )
         live = self._newest(model, "live")
         if _release(live) == number:
             return
-        self._change(model, [("live", live, number), *self._demotion(model, live)], because, by, at)
+        self._change(model, [("live", live, number), *self._aside(model, live, number)], because, by, at)
 
     def rollback(self, model: str, *, because: str, by: str, at: int | None = None) -> int:
         """Make the previous release live again; returns its number. Refused where there is none."""
@@ -47,13 +50,51 @@ class Aliases:
         if target is None:
             raise Refused(f"{model} has no previous release to go back to; nothing was changed")
         live = self._newest(model, "live")
-        self._change(model, [("live", live, target), *self._demotion(model, live)], because, by, at)
+        self._change(model, [("live", live, target), *self._aside(model, live, target)], because, by, at)
         return target
 
-    def _demotion(self, model: str, live: Entry | None) -> list[tuple[Alias, Entry | None, int | None]]:
-        if _release(live) is None:
-            return []
-        return [("previous", self._newest(model, "previous"), _release(live))]
+    def shadow(self, model: str, number: int, *, because: str, by: str, at: int | None = None) -> None:
+        """Have a release run beside the live one, in place of any other. Nothing happens if it does already.
+
+        NotFound without such a release; Refused where it is live itself, or nothing is.
+        """
+        self._named(model, number)
+        live, shadow = self.current(model, "live"), self._newest(model, "shadow")
+        if live is None or live == number:
+            answers = "nothing of it is live" if live is None else f"@{number} is live itself"
+            raise Refused(f"{model}: a shadow runs beside the live release, and {answers}; nothing was changed")
+        if _release(shadow) != number:
+            self._change(model, [("shadow", shadow, number)], because, by, at)
+
+    def end_shadow(self, model: str, *, because: str, by: str, at: int | None = None) -> int:
+        """Have no shadow from now on; returns the number of that which was. Refused where there is none."""
+        shadow = self._newest(model, "shadow")
+        number = _release(shadow)
+        if number is None:
+            raise Refused(f"{model} has no shadow; nothing was changed")
+        self._change(model, [("shadow", shadow, None)], because, by, at)
+        return number
+
+    def since(self, model: str, alias: Alias) -> int | None:
+        """When an alias was given to whom it names now, ns; None where it names none."""
+        newest = self._newest(model, alias)
+        return newest.at if newest is not None and _release(newest) is not None else None
+
+    def _named(self, model: str, number: int) -> Release:
+        entry = self._ledger.by_key("release", model, str(number))
+        if entry is None:
+            raise NotFound(f"{model} has no release {number}; nothing was changed")
+        return entry.decode(Release)
+
+    def _aside(self, model: str, live: Entry | None, coming: int) -> list[tuple[Alias, Entry | None, int | None]]:
+        """What changes besides, when another release becomes live: who was before, and who no longer is a shadow."""
+        found: list[tuple[Alias, Entry | None, int | None]] = []
+        if _release(live) is not None:
+            found.append(("previous", self._newest(model, "previous"), _release(live)))
+        shadow = self._newest(model, "shadow")
+        if _release(shadow) == coming:
+            found.append(("shadow", shadow, None))
+        return found
 
     def _change(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -38,6 +38,11 @@ def fitness(verdicts: Sequence[Verdict], required: Sequence[str]) -> Fitness:
         undecided=tuple(verdict for verdict in outcomes if verdict.outcome == "undecided"),
         waived=tuple(verdict for verdict in outcomes if verdict.outcome == "waived"),
     )
+
+
+def only(fit: Fitness, checks: Collection[str]) -> Fitness:
+    """As much of it as some checks say."""
+    return Fitness(*(tuple(one for one in each if one.check in checks) for each in msgspec.structs.astuple(fit)))
 
 
 def never_made(check: str) -> Verdict:

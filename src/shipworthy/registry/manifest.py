@@ -36,6 +36,7 @@ class Identity(msgspec.Struct, frozen=True):
     proven: bool
     unproven_because: tuple[str, ...]  # in plain words; empty where it is proven
     at: int  # ns since 1970, UTC
+    shadow: bool = False  # checks stand open: it may run beside the live release, and never answer
 
 
 class Manifest(msgspec.Struct, frozen=True):

@@ -82,6 +82,7 @@ class Release(msgspec.Struct, frozen=True):
     statement: str  # object digest of the DSSE envelope
     key: str  # id of the key that signed
     at: int
+    shadow: bool = False  # checks stand open: it may run beside the live release, and never answer
 
 
 class AliasChange(msgspec.Struct, frozen=True):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 
 from shipworthy import clock, digest
 from shipworthy.errors import InUse, NotFound, Refused, Undecided
 from shipworthy.lineage.records import Rebuild, Run
-from shipworthy.registry.fitness import Fitness, fitness, said, stops
+from shipworthy.registry.fitness import Fitness, fitness, only, said, stops
 from shipworthy.registry.manifest import (
     CONTRACT_FILE,
     ENVELOPE_FILE,
@@ -48,21 +49,35 @@ class Releases:
         self._ledger = ledger
         self._objects = objects
 
-    def release(self, run: Entry, evidence: Evidence, key: SigningKey, *, at: int | None = None) -> Entry:
+    def release(
+        self,
+        run: Entry,
+        evidence: Evidence,
+        key: SigningKey,
+        *,
+        at: int | None = None,
+        shadow: Collection[str] | None = None,
+    ) -> Entry:
         """Release a run under the next number; a run that is released already gives its standing release.
 
         Where the contract blocks: Refused naming each check that has not passed, Undecided where all that stands
         against it could not be measured. Otherwise such checks make the release unproven, and it says so.
+
+        shadow: the checks that must have passed for one that is to run beside the live release. Where others stand
+        open, it is signed as a shadow: nothing ever serves it, and the run is released anew once they have passed.
         """
         record = run.decode(Run)
         fit = fitness(evidence.verdicts, evidence.required)
+        only_shadow = False
         if stops(record.contract.gate.enforcement):
-            _refuse_unless_fit(run.id, fit)
+            _refuse_unless_fit(run.id, fit if shadow is None else only(fit, shadow))
+            only_shadow = bool(fit.blocked or fit.undecided)
         while True:
             standing = self.of_run(run.model, run.id)
-            if standing is not None:
+            if standing is not None and (shadow is not None or not standing.decode(Release).shadow):
                 return standing
-            made = self._make(run, record, evidence, fit, key, clock.now() if at is None else at)
+            instant = clock.now() if at is None else at
+            made = self._make(run, record, evidence, fit, key, instant, shadow=only_shadow)
             self._objects.settle({*(file.digest for file in made.files), made.statement})
             try:
                 return self._ledger.append(KIND, run.model, made, subject=run.id, key=str(made.number), at=at)
@@ -92,7 +107,9 @@ class Releases:
                 self._objects.materialise(self.get(model, number).files, folder)
         return verify_release(folder, trusted, model=model, number=number)
 
-    def _make(self, run: Entry, record: Run, evidence: Evidence, fit: Fitness, key: SigningKey, at: int) -> Release:
+    def _make(
+        self, run: Entry, record: Run, evidence: Evidence, fit: Fitness, key: SigningKey, at: int, *, shadow: bool
+    ) -> Release:
         newest = self._ledger.newest(KIND, run.model)
         identity = Identity(
             version=1,
@@ -103,6 +120,7 @@ class Releases:
             proven=fit.proven and evidence.rebuild is not None,
             unproven_because=(*fit.unproven_because, *_not_rebuilt(evidence)),
             at=at,
+            shadow=shadow,
         )
         envelope = key.sign(provenance_statement(identity, record, evidence.verdicts, evidence.rebuild))
         rebuilt = self._rebuilt(identity, record, evidence.rebuild, envelope, key)
@@ -122,6 +140,7 @@ class Releases:
             statement=digest.of_bytes(envelope),
             key=key.id,
             at=at,
+            shadow=shadow,
         )
 
     def _rebuilt(

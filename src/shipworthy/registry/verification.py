@@ -40,6 +40,7 @@ class VerifiedRelease:
     description: BundleDescription
     key: str  # id of the key that signed
     manifest: Manifest
+    shadow: bool = False  # it may run beside the live release, and never answer
 
 
 def verify_release(
@@ -71,6 +72,7 @@ def verify_release(
         description=read_description(folder),
         key=key,
         manifest=manifest,
+        shadow=identity.shadow,
     )
 
 

@@ -34,6 +34,11 @@ def load(folder: Path, settings: WorkerSettings) -> Live:
 def load_release(folder: Path, trusted: Path) -> Live:
     """A signed release, ready to answer. Tampered, Refused, NotFound. `trusted` is the folder of public keys."""
     verified = verify_release(folder, read_trusted(trusted))
+    if verified.shadow:
+        raise Refused(
+            f"{verified.model}@{verified.number} was signed as a shadow, with checks open, and never answers: "
+            f"`shipworthy check {verified.run}`, then `shipworthy release {verified.run}` make one that may"
+        )
     bundle = Bundle.open(folder)
     if bundle.description.online == "stand-in":
         raise Refused(f"{folder} holds a stand-in: it can be rehearsed with, never served")

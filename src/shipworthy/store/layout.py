@@ -38,6 +38,10 @@ class Layout:
         """The Delta table of a model's predictions."""
         return self.state / "models" / model / "predictions"
 
+    def shadow(self, model: str, release: int) -> Path:
+        """The Delta table of what a release said as a shadow."""
+        return self.state / "models" / model / "shadows" / str(release)
+
     def release(self, model: str, number: int) -> Path:
         """A release's files, materialised for the servers of this machine."""
         return self.state / "models" / model / "releases" / str(number)

@@ -73,6 +73,18 @@ window_counts = Table(
     Column("counts", LargeBinary, nullable=False),  # msgpack of counts.windows.Counts
 )
 
+# How a shadow's answers to one source's rows in one window compare with those of the release that answered.
+shadow_counts = Table(
+    "shadow_counts",
+    metadata,
+    Column("model", String(100), primary_key=True),
+    Column("shadow", Integer, primary_key=True),  # release
+    Column("release", Integer, primary_key=True),  # that answered
+    Column("source", String(100), primary_key=True),
+    Column("window", BigInteger, primary_key=True),  # start of the window, ns since 1970, UTC
+    Column("counts", LargeBinary, nullable=False),  # msgpack of recording.comparison.Comparison
+)
+
 # How far event time has come, by source: the newest event time seen.
 progress = Table(
     "progress",

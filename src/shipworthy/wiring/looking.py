@@ -19,6 +19,7 @@ from shipworthy.registry.lineage import (
 )
 from shipworthy.registry.names import entry_of
 from shipworthy.registry.records import Release
+from shipworthy.wiring.comparing import ShadowAnswer, shadow_answers
 from shipworthy.wiring.predictions import PredictionFound, find_prediction
 from shipworthy.wiring.project import Project
 
@@ -28,6 +29,7 @@ class PredictionLineage(msgspec.Struct, frozen=True):
 
     prediction: PredictionFound
     release: ReleaseLineage
+    shadows: tuple[ShadowAnswer, ...] = ()  # what other releases would have said
 
 
 Traced = PredictionLineage | ReleaseLineage | RunLineage | VersionLineage
@@ -39,7 +41,7 @@ def trace(project: Project, name: str) -> Traced:
     id_ = _prediction_id(name)
     if id_ is not None:
         found = find_prediction(project, id_)
-        return PredictionLineage(found, lineage_of_release(ledger, model, id_.release))
+        return PredictionLineage(found, lineage_of_release(ledger, model, id_.release), shadow_answers(project, id_))
     try:
         entry = entry_of(ledger, name, model=model)
     except (NotFound, WrongUse) as error:

@@ -11,7 +11,9 @@ from shipworthy import clock
 from shipworthy.counts import reference as counting
 from shipworthy.counts.reference import Reference
 from shipworthy.errors import InUse, NotFound, Refused
+from shipworthy.recording.held import Held
 from shipworthy.recording.recorder import LEASE, Recorder
+from shipworthy.registry.aliases import Aliases
 from shipworthy.registry.releases import Releases
 from shipworthy.wiring.processes import Stop, loop
 from shipworthy.wiring.project import Project, in_production, open_project
@@ -43,7 +45,10 @@ def _tell_what_is_left(recorder: Recorder) -> None:
 
 def recorder_of(project: Project) -> Recorder:
     """The recorder of a project's model."""
-    return Recorder(project.layout, project.contract.name, project.ledger, project.contract, reference_reader(project))
+    model, logs, aliases = project.contract.name, project.layout.logs(project.contract.name), Aliases(project.ledger)
+    limit = project.contract.recording.shadow_log
+    held = Held(project.ledger, model, logs, limit, lambda: aliases.current(model, "shadow"))
+    return Recorder(project.layout, model, project.ledger, project.contract, reference_reader(project), held=held)
 
 
 def reference_reader(project: Project) -> Callable[[int], Reference | None]:

@@ -7,6 +7,7 @@ from shipworthy.errors import Refused, WrongUse
 from shipworthy.gate.decision import CHECKS
 from shipworthy.gate.waivers import Wish, write_waiver
 from shipworthy.lineage.records import Run
+from shipworthy.recording.translation import missing
 from shipworthy.registry.aliases import Aliases
 from shipworthy.registry.names import run_of
 from shipworthy.registry.records import AliasChange, Release, Waiver
@@ -15,19 +16,49 @@ from shipworthy.wiring.checking import decision_of
 from shipworthy.wiring.keys import own_key, trusted_keys, who
 from shipworthy.wiring.project import Project
 
+SHADOW_CHECKS = ("data", "rebuild", "runtime")  # without them it would not be the model that is to be released
 
-def release_run(project: Project, name: str, because: str = "released") -> Release:
-    """Release a run that the gate lets through and make it live. Refused or Undecided, with the reasons, otherwise."""
+
+def release_run(project: Project, name: str, because: str = "released", *, shadow: bool = False) -> Release:
+    """Release a run that the gate lets through and make it live, or the shadow of the live one.
+
+    Refused or Undecided, with the reasons, otherwise. A shadow answers nobody: it needs SHADOW_CHECKS alone.
+    """
     entry = run_of(project.ledger, name, model=project.contract.name)
     run = entry.decode(Run)
     decision = decision_of(project, entry)
     rebuilt = project.ledger.newest("rebuild", run.model, subject=entry.id)
     evidence = Evidence(decision.verdicts, CHECKS, rebuilt.id if rebuilt else None)
     releases = Releases(project.ledger, project.objects)
-    made = releases.release(entry, evidence, own_key()).decode(Release)
+    wanted = SHADOW_CHECKS if shadow else None
+    made = releases.release(entry, evidence, own_key(), shadow=wanted).decode(Release)
+    if shadow:
+        start_shadow(project, made.number, because)
+        return made
     releases.materialise(project.layout, run.model, made.number, trusted_keys())
     Aliases(project.ledger).promote(run.model, made.number, because=because, by=who())
     return made
+
+
+def start_shadow(project: Project, number: int, because: str) -> None:
+    """Have a release run beside the live one. Refused where it needs what the live one's callers do not send."""
+    model, releases = project.contract.name, Releases(project.ledger, project.objects)
+    live = Aliases(project.ledger).current(model, "live")
+    verified = releases.materialise(project.layout, model, number, trusted_keys())
+    if live is not None:
+        answering = releases.materialise(project.layout, model, live, trusted_keys())
+        lacking = missing(answering.description.features, verified.description.features)
+        if lacking:
+            raise Refused(
+                f"{model}@{number} needs {', '.join(lacking)}, which callers of @{live} do not send; as a shadow it "
+                "can only be asked what the live release is asked. Make it nullable, or give it a default"
+            )
+    Aliases(project.ledger).shadow(model, number, because=because, by=who())
+
+
+def end_shadow(project: Project, because: str) -> int:
+    """Have no shadow from now on; what it has said is kept. Returns its number."""
+    return Aliases(project.ledger).end_shadow(project.contract.name, because=because, by=who())
 
 
 def waive_check(project: Project, check: str, until: str, because: str) -> Waiver:

@@ -32,7 +32,7 @@ def ship_project(project: Project, report: Report) -> Shipped:
     """Bring the project as it is now into production, or say what stands against it."""
     entry = _unfinished(project, report) or train_project(project, report)
     released = project.ledger.newest("release", entry.model, subject=entry.id)
-    if released is not None:
+    if released is not None and not released.decode(Release).shadow:
         return _released_before(project, entry, released.decode(Release))
     prove(project, entry, report)
     checked = check_run(project, entry.id, report)

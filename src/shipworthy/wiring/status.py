@@ -8,6 +8,7 @@ from shipworthy.dashboard.reading import read_view
 from shipworthy.dashboard.view import AlertView, StatusView
 from shipworthy.gate.waivers import Waivers, waivers
 from shipworthy.store.holding import holder_of
+from shipworthy.wiring.comparing import read_shadow
 from shipworthy.wiring.keys import trusted_keys
 from shipworthy.wiring.project import Project
 from shipworthy.wiring.running import read_running
@@ -18,12 +19,14 @@ _RANK = {"pending": 0, "failed": 1, "delivered": 2}
 def read_status(project: Project) -> StatusView:
     """The one page."""
     model = project.contract.name
+    shadow = read_shadow(project)
     return read_view(
         project.ledger,
         project.contract,
         waivers=_waived(waivers(project.ledger, model, trusted_keys())),
         alerts=alert_views(project),
         running=_running(project),
+        shadow=shadow if shadow is not None and shadow.runs else None,
     )
 
 

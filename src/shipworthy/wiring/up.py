@@ -24,6 +24,7 @@ from shipworthy.wiring.workers import served
 
 LOOK = 0.1  # seconds between looks at who is live
 RECORD = "record"  # the role that ends last
+SHADOW = "shadow"
 FOLLOWING = (RECORD, "watch")
 AGAIN = 50  # looks until a release that could not be served is tried again
 
@@ -74,11 +75,51 @@ def run_up(folder: Path, *, port: int | None, page_port: int | None, roles: Sequ
         project = open_project(folder)
         live = live_release(project)
         stop = Stop()
-        with _serving(project, live, port) as rollout, _children(project, rollout, page_port, roles):
+        with _serving(project, live, port) as rollout, _children(project, rollout, page_port, roles) as beside:
             _logger.info("%s@%d answers at %s", project.contract.name, live, rollout.supervisor.url)
             while not stop.wait(LOOK):
                 rollout.look()
+                beside.look()
             _logger.info("stopping: what was read is answered, what was answered is recorded")
+
+
+@dataclass
+class BesideLive:
+    """Runs a shadow's process while the ledger names a shadow."""
+
+    project: Project
+    wanted: bool  # or it is somebody else's to run
+    child: Child | None = None
+    release: int | None = None
+
+    def look(self) -> None:
+        """Start it, end it, or have it start again for another release."""
+        if not self.wanted:
+            return
+        shadow = Aliases(self.project.ledger).current(self.project.contract.name, "shadow")
+        if shadow == self.release:
+            return
+        if self.release is not None:
+            self.end()
+        if shadow is not None:
+            layout = self.project.layout
+            self.child = Child(SHADOW, layout.project, layout.state / "output" / f"{SHADOW}.log")
+            self.child.start()
+            _logger.info("release %d runs as a shadow", shadow)
+        else:
+            _logger.info("release %d is no shadow any more", self.release)
+        self.release = shadow
+
+    def restart(self) -> None:
+        """Have it start again, for another promise."""
+        if self.child is not None:
+            self.child.restart()
+
+    def end(self) -> None:
+        """End it; whatever it has not read is held for it."""
+        if self.child is not None:
+            self.child.stop()
+        self.child = None
 
 
 @contextlib.contextmanager
@@ -105,7 +146,7 @@ def _serving(project: Project, live: int, port: int | None) -> Iterator[Rollout]
 
 
 @contextlib.contextmanager
-def _children(project: Project, rollout: Rollout, page_port: int | None, roles: Sequence[str]) -> Iterator[None]:
+def _children(project: Project, rollout: Rollout, page_port: int | None, roles: Sequence[str]) -> Iterator[BesideLive]:
     state, url = project.layout.state, rollout.supervisor.url
     logs = state / "output"
     logs.mkdir(parents=True, exist_ok=True)
@@ -117,15 +158,17 @@ def _children(project: Project, rollout: Rollout, page_port: int | None, roles: 
     write_running(state, Running(os.getpid(), url, page_url, tuple(roles)))
     # Recorder and watch hold to what the live release promised: another promise, another start.
     following = [child for child in children if child.role in FOLLOWING]
-    rollout.changed = lambda: _restart(following)
+    beside = BesideLive(project, RECORD in roles)
+    rollout.changed = lambda: _restart([*following, beside])
     try:
         for child in children:
             child.start()
         if page_url is not None:
             _logger.info("the page is at %s; what the roles say is in %s", page_url, logs)
-        yield
+        yield beside
     finally:
         remove_running(state)
+        beside.end()
         for child in children:
             if child.role != RECORD:
                 child.ask()
@@ -134,6 +177,6 @@ def _children(project: Project, rollout: Rollout, page_port: int | None, roles: 
             child.stop()
 
 
-def _restart(children: Sequence[Child]) -> None:
+def _restart(children: Sequence[Child | BesideLive]) -> None:
     for child in children:
         child.restart()
