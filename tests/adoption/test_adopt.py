@@ -33,7 +33,6 @@ def test_a_pipeline_in_a_file_gets_a_report_and_a_contract(user):
     assert (adoption["family"], adoption["labels"]) == ("sklearn.pipeline.Pipeline", "late")
     assert {each["name"]: each["equal"] for each in adoption["bundle"]["runtimes"]} == {
         "onnx": True,
-        "lightgbm": False,
         "python": True,
     }
     assert adoption["bundle"]["online"] == "onnx"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 
+import catboost
 import lightgbm
 import numpy as np
 import pytest
+import xgboost
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
@@ -22,12 +24,41 @@ RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(200, 3))
 Y = (X[:, 0] + RANDOM.normal(size=200) > 0).astype(int)
 
+
+class Worded(catboost.CatBoostClassifier):
+    """Over a category with more words than are told apart one by one, so that it holds statistics of them."""
+
+    def __init__(self, seed):
+        super().__init__(iterations=3, random_seed=seed, one_hot_max_size=1, verbose=0, allow_writing_files=False)
+
+    def fit(self, x, y):
+        words = np.column_stack([np.round(3 * x[:, 0]).astype(int).astype(str), x[:, 1].astype(object)])
+        return super().fit(words.astype(object), y, cat_features=[0])
+
+
+class Wrapped:
+    """As users wrap what their library calls by another name."""
+
+    def __init__(self, seed):
+        self.inner = Worded(seed)
+
+    def fit(self, x, y):
+        self.inner.fit(x, y)
+        return self
+
+    def predict(self, x):
+        return self.inner.predict(x)
+
+
 MODELS = {
     "logistic": lambda seed: make_pipeline(StandardScaler(), LogisticRegression(C=1 + seed)),
     "forest": lambda seed: RandomForestClassifier(5, random_state=seed),
     "forest of a generator": lambda seed: RandomForestClassifier(5, random_state=np.random.RandomState(seed)),
     "histograms": lambda seed: HistGradientBoostingClassifier(max_iter=3, max_leaf_nodes=5 + seed, random_state=seed),
     "lightgbm": lambda seed: lightgbm.LGBMClassifier(n_estimators=3, num_leaves=5 + seed, verbose=-1),
+    "xgboost": lambda seed: xgboost.XGBClassifier(n_estimators=3, subsample=0.5, n_jobs=1, random_state=seed),
+    "catboost": lambda seed: Worded(seed),
+    "one of the project's own, with a booster in it": lambda seed: Wrapped(seed),
     "search": lambda seed: GridSearchCV(LogisticRegression(C=1 + seed), {"tol": [1e-3, 1e-4]}, cv=2),
     "network": lambda seed: MLPClassifier((3,), max_iter=3, tol=10.0, random_state=seed),
 }
@@ -71,6 +102,15 @@ def test_other_families_and_what_cannot_be_told_apart_have_none():
     assert fingerprint(model) is None
     model.held = threading.Lock()
     assert fingerprint(model) is None
+
+
+def test_what_is_shared_is_walked_over_once():
+    """Thirty levels, each twice in the one above: a billion ways to the bottom."""
+    model, shared = LogisticRegression().fit(X, Y), [1.0]
+    for _ in range(30):
+        shared = [shared, shared]
+    model.held = shared
+    assert fingerprint(model) is not None
 
 
 def test_a_cycle_ends():

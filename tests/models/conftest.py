@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from shipworthy.contract.records import Feature
 from shipworthy.models.columns import schema
 from shipworthy.models.converting import Facts
+from shipworthy.models.inside.own_call import as_table, own_call
 from shipworthy.models.packaging import package
 
 ROWS = 2000
@@ -72,16 +73,17 @@ class Trained:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def save(self, model, features, splits=None) -> Facts:
+    def save(self, model, features, splits=None, frame=None) -> Facts:
         """Writes model, probes and its own answers; what is known of it."""
         classifier = hasattr(model, "predict_proba")
         names = [feature.name for feature in features]
-        table = pa.Table.from_pandas(probes(splits or {})[names], schema=schema(features), preserve_index=False)
-        call = model.predict_proba if classifier else model.predict
+        frame = probes(splits or {}) if frame is None else frame
+        table = pa.Table.from_pandas(frame[names], schema=schema(features), preserve_index=False)
+        call = own_call(model, "classification" if classifier else "regression")
         self.folder.mkdir(exist_ok=True)
         (self.folder / "model.pkl").write_bytes(pickle.dumps(model))
         pq.write_table(table, self.folder / "probes.parquet")
-        answers = np.asarray(call(table.to_pandas()), dtype=float)
+        answers = np.asarray(call(as_table(table, "pandas")), dtype=float)
         np.save(self.folder / "probe_answers.npy", answers.reshape(table.num_rows, -1))
         return Facts(
             model="toy",

@@ -44,7 +44,7 @@ def test_a_newer_format_is_refused_before_it_is_misread(tmp_path):
         Bundle.open(tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize("name", ["onnx", "lightgbm", "python"])
+@pytest.mark.parametrize("name", ["onnx", "lightgbm", "xgboost", "catboost", "python"])
 def test_a_runtime_that_the_bundle_lacks_is_not_found(tmp_path, name):
     """Naming the file."""
     with pytest.raises(NotFound, match="has no "):

@@ -1,5 +1,6 @@
 """Graphs of our own against the libraries: new rows, nulls, unseen categories, both sides of every split point."""
 
+import catboost
 import lightgbm
 import numpy as np
 import pandas as pd
@@ -31,7 +32,7 @@ from shipworthy.models.bundle import Bundle
 from shipworthy.models.columns import from_arrow, schema
 from shipworthy.models.inside.estimators import answers, inputs
 from shipworthy.models.inside.graph import Graph, Unsupported
-from shipworthy.models.inside.own_call import as_table
+from shipworthy.models.inside.own_call import as_table, own_call
 from shipworthy.models.records import BundleDescription
 from shipworthy.models.runtimes import FILES, load
 
@@ -146,7 +147,7 @@ def _probes():
 
 
 def _runtime(folder, model, features):
-    graph = Graph([{"name": feature.name, "type": feature.type} for feature in features])
+    graph = Graph([{"name": each.name, "type": each.type, "values": each.values} for each in features])
     content = graph.finish(answers(graph, model, inputs(graph, model)))
     file = folder / FILES["onnx"]
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -161,7 +162,7 @@ def _runtime(folder, model, features):
 def _difference(folder, model, frame, features, kind="pandas"):
     """The largest difference between a graph's answers and the library's, to all rows at once and one by one."""
     table = pa.Table.from_pandas(frame, schema=schema(features), preserve_index=False)
-    call = model.predict_proba if hasattr(model, "predict_proba") else model.predict
+    call = own_call(model, "classification" if hasattr(model, "predict_proba") else "regression")
     own = np.asarray(call(as_table(table, kind)), dtype=float).reshape(table.num_rows, -1)
     runtime, columns = _runtime(folder, model, features), from_arrow(table, features)
     together = np.abs(runtime.predict(columns).values - own).max()
@@ -260,3 +261,47 @@ def test_only_what_the_model_uses_is_asked_for(tmp_path):
     runtime = _runtime(tmp_path, model, FEATURES)
     assert {put.name for put in runtime._session.get_inputs()} == {":numbers", "origin"}
     assert _difference(tmp_path, model, _probes(), FEATURES) < 1e-13
+
+
+WORDS = {"carrier": ("", "AA", "B6", "DL", "UA", "WN"), "origin": ("EWR", "JFK", "LGA", "nowhere")}
+OVER_WORDS = tuple(
+    Feature(name=each.name, type=each.type, nullable=each.name == "wind", values=WORDS.get(each.name))
+    for each in FEATURES
+)
+_CAT = {"cat_features": CATEGORIES, "verbose": 0, "thread_count": 1, "allow_writing_files": False}
+_SIMPLE = {"one_hot_max_size": 1, "simple_ctr": ["Buckets", "BinarizedTargetMeanValue", "Counter"]}
+_CATEGORICAL = {"n_estimators": 15, "n_jobs": 1, "enable_categorical": True}
+OF_WORDS = {
+    "catboost, two": catboost.CatBoostClassifier(iterations=30, **_CAT),
+    "catboost, three": catboost.CatBoostClassifier(iterations=15, nan_mode="Max", **_CAT),
+    "catboost one against all, three": catboost.CatBoostClassifier(
+        iterations=15, loss_function="MultiClassOneVsAll", **_CAT
+    ),
+    "catboost of statistics, two": catboost.CatBoostClassifier(
+        iterations=30, combinations_ctr=["Borders", "Counter"], **_SIMPLE, **_CAT
+    ),
+    "catboost leaf by leaf, three": catboost.CatBoostClassifier(iterations=15, grow_policy="Lossguide", **_CAT),
+    "catboost, number": catboost.CatBoostRegressor(iterations=30, one_hot_max_size=1, **_CAT),
+    "catboost tweedie, number": catboost.CatBoostRegressor(
+        iterations=15, loss_function="Tweedie:variance_power=1.5", **_CAT
+    ),
+    "xgboost of sets, two": xgboost.XGBClassifier(max_cat_to_onehot=1, **_CATEGORICAL),
+    "xgboost one by one, three": xgboost.XGBClassifier(max_cat_to_onehot=99, **_CATEGORICAL),
+    "xgboost of sets, number": xgboost.XGBRegressor(**_CATEGORICAL),
+    "lightgbm of sets, two": _light(lightgbm.LGBMClassifier, min_data_per_group=5, cat_smooth=1),
+    "lightgbm of sets, number": _light(lightgbm.LGBMRegressor),
+}
+
+
+@pytest.mark.parametrize("name", OF_WORDS)
+def test_a_booster_over_words_is_answered_as_by_itself(tmp_path, name):
+    """Trained on words or on pandas categories, with sets, statistics of categories and of combinations of them."""
+    frame = _training().fillna({"origin": "nowhere"})
+    labels = LABELS[name.rpartition(", ")[2]](delay(frame, 0))
+    if "number" not in name:
+        labels = np.unique(labels, return_inverse=True)[1]
+    typed = frame if name.startswith("catboost") else frame.astype(dict.fromkeys(CATEGORIES, "category"))
+    model = OF_WORDS[name].fit(typed, labels)
+    asked = _probes().fillna({"origin": "nowhere"})
+    allowed = 1e-6 if name.startswith("xgboost") else 1e-13
+    assert _difference(tmp_path, model, asked, OVER_WORDS) <= allowed * max(1, np.abs(labels).max())

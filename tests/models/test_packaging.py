@@ -5,8 +5,14 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import catboost
 import lightgbm
+import msgspec
 import numpy as np
+import onnx
+import pytest
+import xgboost
+from onnx import numpy_helper
 from packaging.requirements import Requirement
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -14,12 +20,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder, StandardScaler
-from tests.models.conftest import CATEGORIES, FEATURES, NUMBERS, delay, flights
+from tests.models.conftest import CATEGORIES, FEATURES, NUMBERS, delay, flights, probes
 
+from shipworthy.errors import Undecided
 from shipworthy.models.bundle import Bundle
 from shipworthy.models.converting import convert, requirements
-from shipworthy.models.inside.convention import CONVERTED, EXACT
-from shipworthy.models.packaging import package
+from shipworthy.models.inside.convention import CONVERTED, EXACT, Unsupported
+from shipworthy.models.inside.estimators import answers, inputs
+from shipworthy.models.inside.graph import Graph
+from shipworthy.models.packaging import package, package_graph
 from shipworthy.models.runtimes import FILES, load
 
 NUMERIC = [feature for feature in FEATURES if feature.name in NUMBERS]
@@ -87,18 +96,84 @@ def test_what_we_cannot_write_is_converted_and_compared(trained):
     assert 0 < verdict.largest_difference < 1e-4
 
 
-def test_a_booster_of_numbers_has_its_own_text_too(trained):
-    """LightGBM's own call on its own text, as one more runtime that is compared."""
+@pytest.mark.parametrize(
+    ("library", "model", "exact"),
+    [
+        ("lightgbm", lightgbm.LGBMClassifier(n_estimators=10, verbose=-1, n_jobs=1), 1e-14),
+        ("xgboost", xgboost.XGBClassifier(n_estimators=10, n_jobs=1), 1e-6),
+        ("catboost", catboost.CatBoostClassifier(iterations=10, verbose=0, allow_writing_files=False), 1e-14),
+    ],
+)
+def test_a_booster_of_numbers_has_its_own_file_too(trained, library, model, exact):
+    """The library's own call on its own file, as one more runtime that is compared."""
     rows = flights(0)
-    booster = lightgbm.LGBMClassifier(n_estimators=10, verbose=-1, n_jobs=1)
-    description = trained.package(booster.fit(rows[NUMBERS], delay(rows, 0) > 1), NUMERIC)
-    assert [(verdict.name, verdict.equal) for verdict in description.runtimes] == [
-        ("onnx", True),
-        ("lightgbm", True),
-        ("python", True),
-    ]
+    description = trained.package(model.fit(rows[NUMBERS], delay(rows, 0) > 1), NUMERIC, tolerance=exact)
+    verdicts = {verdict.name: verdict for verdict in description.runtimes}
+    assert {name: verdict.reason for name, verdict in verdicts.items()} == {"onnx": "", library: "", "python": ""}
+    assert verdicts[library].largest_difference < exact
     bundle = Bundle.open(trained.folder)
-    assert np.allclose(load(bundle, "lightgbm").predict(bundle.probes()).values, bundle.probe_answers(), atol=1e-14)
+    assert np.allclose(load(bundle, library).predict(bundle.probes()).values, bundle.probe_answers(), atol=exact)
+
+
+def _words(rows, feature):
+    return tuple(sorted(rows[feature.name].dropna().unique())) if feature.type == "category" else None
+
+
+def _over_texts(kind):
+    """A booster that takes words by itself, its features, and rows with words that it has never seen."""
+    rows, late = flights(0).fillna({"origin": "nowhere"}), delay(flights(0), 0) > 1
+    features = [msgspec.structs.replace(feature, values=_words(rows, feature)) for feature in FEATURES]
+    asked = probes({}).fillna({"origin": "nowhere"})
+    if kind == "catboost":
+        model = catboost.CatBoostClassifier(
+            iterations=20, cat_features=CATEGORIES, verbose=0, allow_writing_files=False
+        )
+        return model.fit(rows, late), features, asked
+    model = xgboost.XGBClassifier(n_estimators=10, enable_categorical=True, n_jobs=1)
+    return model.fit(rows.astype(dict.fromkeys(CATEGORIES, "category")), late), features, asked
+
+
+def test_trees_over_texts_need_no_environment(trained):
+    """CatBoost with its words: in a graph of our own and by its own call, both equal on unseen words."""
+    model, features, asked = _over_texts("catboost")
+    facts = trained.save(model, features, frame=asked)
+    description = package(trained.folder, facts, tolerance=1e-12, python=Path(sys.executable))
+    assert {verdict.name: verdict.reason for verdict in description.runtimes} == {
+        "onnx": "",
+        "catboost": "",
+        "python": "",
+    }
+    assert "python" not in (description.online, description.batch)
+
+
+@pytest.mark.parametrize("kind", ["catboost", "xgboost"])
+def test_a_graph_that_numbers_words_in_another_order_is_never_served(trained, kind):
+    """As converters do that go by the order of a frame: every answer looks like one, and the probes are not fooled."""
+    model, features, asked = _over_texts(kind)
+    facts = trained.save(model, features, frame=asked)
+    file = trained.folder / FILES["onnx"]
+    file.parent.mkdir(parents=True)
+    graph = Graph([{"name": each.name, "type": each.type, "values": each.values} for each in features])
+    file.write_bytes(graph.finish(answers(graph, model, inputs(graph, model))))
+    assert package_graph(trained.folder, facts, tolerance=1e-5).online == "onnx"
+    wrong = onnx.load(file)
+    for node in wrong.graph.node:
+        for attribute in node.attribute:
+            if node.op_type == "LabelEncoder" and attribute.name == "values_tensor":
+                turned = numpy_helper.to_array(attribute.t)[::-1].copy()
+                attribute.t.CopyFrom(numpy_helper.from_array(turned))
+    onnx.save(wrong, file)
+    with pytest.raises(Undecided, match="probes differ by more than 1e-05"):
+        package_graph(trained.folder, facts, tolerance=1e-5)
+    assert not file.exists()
+
+
+def test_words_that_nobody_told_of_are_never_taken_for_unseen_ones():
+    """A graph that knew fewer words than the model would be wrong on those alone, where no probe is."""
+    model, features, _ = _over_texts("catboost")
+    graph = Graph([{"name": each.name, "type": each.type, "values": (each.values or ())[:-1]} for each in features])
+    with pytest.raises(Unsupported, match="CatBoost knows words of carrier that neither"):
+        answers(graph, model, inputs(graph, model))
 
 
 def test_what_is_asked_for_is_what_is_tested_here():
@@ -131,7 +206,7 @@ def test_a_model_of_the_project_s_own_keeps_its_own_call(trained, monkeypatch):
     reason = _verdict(description, "onnx").reason
     assert "exact: own_rule.Rule is not known" in reason
     assert "skl2onnx: " in reason
-    assert _verdict(description, "lightgbm").reason == "the model is no LightGBM booster"
+    assert [verdict.name for verdict in description.runtimes] == ["onnx", "python"]
     assert description.online == "python"
     assert description.classes == ("early", "late")
     bundle = Bundle.open(trained.folder)

@@ -87,7 +87,6 @@ def _say_runtimes(adoption: Any) -> None:
             _figure(each.microseconds_batch),
         )
         for each in adoption.bundle.runtimes
-        if each.equal or each.name != "lightgbm" or adoption.family.startswith("lightgbm.")
     ]
     table("Runtimes", ("runtime", "beside the model's own call", "µs a row alone", "µs a row of 1,000"), rows)
     say("")

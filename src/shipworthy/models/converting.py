@@ -19,7 +19,7 @@ from shipworthy.contract.records import Feature, Task
 from shipworthy.models.answers import Class
 from shipworthy.models.bundle import CODE, MODEL, PROBES
 from shipworthy.models.inside.convention import CONVERTED, EXACT
-from shipworthy.models.records import TableKind
+from shipworthy.models.records import RuntimeName, TableKind
 from shipworthy.models.runtimes import FILES
 
 INSIDE = Path(__file__).parent / "inside"
@@ -50,13 +50,14 @@ class Onnx(msgspec.Struct, frozen=True):
     reason: str
 
 
-class Text(msgspec.Struct, frozen=True):
-    """LightGBM's own text, or why there is none."""
+class Booster(msgspec.Struct, frozen=True):
+    """The file of a booster's own library, for its own call outside the user's environment; or why there is none."""
 
+    name: RuntimeName
     reason: str
 
 
-class Own(msgspec.Struct, frozen=True):
+class Timed(msgspec.Struct, frozen=True):
     """What the library's own call costs, the frame that it is given included."""
 
     reason: str
@@ -68,8 +69,8 @@ class Conversion(msgspec.Struct, frozen=True):
     """What came of a conversion; the files are in the bundle."""
 
     onnx: Onnx
-    lightgbm: Text
-    own: Own
+    booster: Booster | None  # None where the model is no bare booster
+    own: Timed
 
 
 def requirements(how: Sequence[str] = (EXACT, CONVERTED)) -> tuple[str, ...]:
@@ -94,7 +95,7 @@ def convert(
         spec.write_bytes(msgspec.json.encode(_spec(folder, facts, result, how)))
         failure = run_inside(python, spec, Path(work), timeout)
         if not result.is_file():
-            return Conversion(Onnx("", failure), Text(failure), Own(failure))
+            return Conversion(Onnx("", failure), None, Timed(failure))
         return msgspec.json.decode(result.read_bytes(), type=Conversion)
 
 
@@ -106,7 +107,9 @@ def _spec(folder: Path, facts: Facts, result: Path, how: Sequence[str]) -> dict[
         "model": MODEL,
         "probes": PROBES,
         "files": {name: str(file) for name, file in FILES.items()},
-        "features": [{"name": feature.name, "type": feature.type} for feature in facts.features],
+        "features": [
+            {"name": feature.name, "type": feature.type, "values": feature.values} for feature in facts.features
+        ],
         "task": facts.task,
         "table": facts.table,
         "how": list(how),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from shipworthy.errors import Undecided
 from shipworthy.models.bundle import VERSION, Bundle, write_description
-from shipworthy.models.converting import Conversion, Facts, Onnx, Own, Text, convert
+from shipworthy.models.converting import Conversion, Facts, Onnx, Timed, convert
 from shipworthy.models.equality import Comparison, choose, compare
 from shipworthy.models.inside.convention import CONVERTED, EXACT
 from shipworthy.models.inside.own_call import BATCH, SINGLES, median
@@ -37,7 +37,7 @@ def package(
     none: the model is then served by the library's own call. `how` names the ways to ONNX, the preferred one first.
     """
     if python is None:
-        conversion = Conversion(Onnx("", reason), Text(reason), Own(reason))
+        conversion = Conversion(Onnx("", reason), None, Timed(reason))
     else:
         conversion = convert(folder, facts, python, how=how)
     bundle = Bundle(folder, _describe(facts, ()))
@@ -46,8 +46,9 @@ def package(
     if python is not None and others and not onnx.equal:
         second = convert(folder, facts, python, how=others).onnx
         onnx = _either(onnx, _judge(bundle, "onnx", second.reason, tolerance))
-    lightgbm = _judge(bundle, "lightgbm", conversion.lightgbm.reason, tolerance)
-    description = _describe(facts, (onnx, lightgbm, _own(conversion.own, len(bundle.probe_answers()))))
+    booster = conversion.booster
+    boosters = (_judge(bundle, booster.name, booster.reason, tolerance),) if booster is not None else ()
+    description = _describe(facts, (onnx, *boosters, _own(conversion.own, len(bundle.probe_answers()))))
     write_description(folder, description)
     return description
 
@@ -134,7 +135,7 @@ def _rows(columns: Columns, start: int, stop: int) -> Columns:
     return [column[start:stop] for column in columns]
 
 
-def _own(own: Own, probes: int) -> RuntimeVerdict:
+def _own(own: Timed, probes: int) -> RuntimeVerdict:
     """The answers that everything is compared with are its own."""
     return RuntimeVerdict(
         name="python",

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from shipworthy.contract.records import Feature, Task
 
-RuntimeName = Literal["onnx", "lightgbm", "python", "stand-in"]
+RuntimeName = Literal["onnx", "lightgbm", "xgboost", "catboost", "python", "stand-in"]
 
 # One array a feature, in the contract's order, all of n rows:
 #   float                float64, NaN where null

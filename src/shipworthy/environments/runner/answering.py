@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from shipworthy.models.inside.categories import with_words
+
 FILES = {"probes": "probe_answers.npy", "holdout": "holdout_answers.npy"}
 
 
@@ -34,11 +36,9 @@ class Answerer:
 
 def answerer(model: Any, task: str, labels: list[Any]) -> Answerer:
     """How a model is asked; `labels` are the target's distinct values in training."""
-    if task == "regression":
-        return Answerer(_method(model, "predict"), [])
-    if hasattr(model, "predict_proba"):
-        return Answerer(model.predict_proba, _classes(model, labels))
-    return Answerer(_method(model, "predict"), _classes(model, labels))
+    name = "predict_proba" if task != "regression" and hasattr(model, "predict_proba") else "predict"
+    call = with_words(model, _method(model, name))
+    return Answerer(call, [] if task == "regression" else _classes(model, labels))
 
 
 def write(path: Path, answers: Any) -> None:

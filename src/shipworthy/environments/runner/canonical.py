@@ -2,16 +2,20 @@
 
 Two fits of the same data give pickles that differ in memory order, padding or timings, while trees, coefficients and
 parameters are equal. This walks over those: estimators by class and attributes, arrays by type, shape and values,
-mappings and sets in the order of their contents. Boosters by their own text.
+mappings and sets in the order of their contents, tensors by type, shape and values. Boosters by what they write of
+themselves, less the names and times that they give each training.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import struct
 import sys
+import tempfile
 from collections.abc import Callable, Iterable
 from enum import Enum
+from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
@@ -21,12 +25,12 @@ _SPENT = frozenset({"_feature_subsample_rng", "_random_seed", "_rng"})
 
 
 def fingerprint(model: Any) -> str | None:
-    """64 hexadecimal characters; None where the family has no canonical form, or holds what has none."""
-    if not _is_known(model):
+    """64 hexadecimal characters; None for what is no model, or holds something that has no canonical form."""
+    if not hasattr(model, "predict") and not _is(model, "torch.nn", "Module"):
         return None
     try:
         return _Walk().of(model).hex()
-    except _NoFormError:
+    except (_NoFormError, RecursionError):
         return None
 
 
@@ -35,10 +39,14 @@ class _NoFormError(Exception):
 
 
 class _Walk:
-    """One walk over a model; knows the objects that it stands in, so that a cycle ends."""
+    """One walk over a model; knows the objects that it stands in, so that a cycle ends, and those that it has seen, so
+    that what is shared is walked over once.
+    """
 
     def __init__(self) -> None:
         self._inside: dict[int, int] = {}
+        self._seen: dict[int, tuple[Any, bytes]] = {}  # the object too, so that its number is not given to another
+        self._outermost = 0  # how far out the newest cycle went
 
     def of(self, value: Any) -> bytes:
         """32 bytes."""
@@ -46,12 +54,20 @@ class _Walk:
         if plain is not None:
             return _digest(*plain)
         if id(value) in self._inside:
+            self._outermost = min(self._outermost, self._inside[id(value)])
             return _digest(b"within", str(len(self._inside) - self._inside[id(value)]).encode())
-        self._inside[id(value)] = len(self._inside)
+        if id(value) in self._seen:
+            return self._seen[id(value)][1]
+        depth, outside = len(self._inside), self._outermost
+        self._inside[id(value)] = self._outermost = depth
         try:
-            return self._of_compound(value)
+            found = self._of_compound(value)
         finally:
             del self._inside[id(value)]
+        if self._outermost == depth:  # nothing in it refers to what it stands in: it means the same anywhere
+            self._seen[id(value)] = value, found
+        self._outermost = min(self._outermost, outside)
+        return found
 
     def _of_compound(self, value: Any) -> bytes:
         if isinstance(value, dict):
@@ -80,19 +96,30 @@ class _Walk:
 
     def _of_object(self, value: Any) -> bytes:
         name = _name(type(value)).encode()
-        if _is(value, "lightgbm", "Booster"):
-            return _digest(name, value.model_to_string(num_iteration=-1).encode())
+        written = next((write(value) for library, kind, write in _BOOSTERS if _is(value, library, kind)), None)
+        if written is not None:
+            return _digest(name, self.of(written))
+        if _is(value, "torch", "Tensor"):
+            return self._of_tensor(name, value)
         if _is_generator(value):
             return _digest(b"generator", name)
         if hasattr(value, "__dict__") and _is(value, "sklearn.base", "BaseEstimator"):
             return self._of_items(name, _lasting(vars(value)))
         return self._of_reduced(name, value)
 
+    def _of_tensor(self, name: bytes, tensor: Any) -> bytes:
+        torch = sys.modules["torch"]
+        if tensor.layout != torch.strided or tensor.is_quantized:
+            raise _NoFormError(f"a tensor of layout {tensor.layout}")
+        whole = tensor.detach().cpu().contiguous()
+        content = whole.reshape(-1).view(torch.uint8).numpy().tobytes()
+        return _digest(name, str(tensor.dtype).encode(), str(tuple(tensor.shape)).encode(), content)
+
     def _of_reduced(self, name: bytes, value: Any) -> bytes:
         """Anything else by what pickle would keep of it."""
         try:
             reduced = value.__reduce_ex__(2)
-        except TypeError as error:
+        except Exception as error:  # of any class
             raise _NoFormError(str(error)) from None
         if isinstance(reduced, str):
             return _digest(name, reduced.encode())
@@ -142,8 +169,34 @@ def _lasting(attributes: dict[str, Any]) -> list[tuple[str, Any]]:
     return kept
 
 
-def _is_known(model: Any) -> bool:
-    return _is(model, "sklearn.base", "BaseEstimator") or _is(model, "lightgbm", "Booster")
+# What CatBoost writes of a training that says nothing of the model: an id of its own, the time, the course of the loss.
+_OF_A_TRAINING = ("model_guid", "train_finish_time", "training")
+
+
+def _of_catboost(model: Any) -> dict[str, Any] | None:
+    """Trees, borders, statistics and parameters; a table of statistics in the order of its keys."""
+    if not model.is_fitted():
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.json"
+        try:
+            model.save_model(str(file), format="json")
+        except Exception as error:  # of models over texts
+            raise _NoFormError(str(error)) from None
+        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    about = found.get("model_info", {})
+    found["model_info"] = {name: value for name, value in about.items() if name not in _OF_A_TRAINING}
+    for table in (found.get("ctr_data") or {}).values():
+        flat, stride = table["hash_map"], table["hash_stride"]
+        table["hash_map"] = sorted(flat[place : place + stride] for place in range(0, len(flat), stride))
+    return found
+
+
+_BOOSTERS: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
+    ("lightgbm", "Booster", lambda booster: booster.model_to_string(num_iteration=-1)),
+    ("xgboost", "Booster", lambda booster: bytes(booster.save_raw("json"))),
+    ("catboost", "CatBoost", _of_catboost),
+)
 
 
 def _is_generator(value: Any) -> bool:

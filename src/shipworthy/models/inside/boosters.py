@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from shipworthy.models.inside.categories import words
 from shipworthy.models.inside.graph import DOUBLE, SINGLE, Column, Graph, Unsupported
 from shipworthy.models.inside.links import apply_link, both_classes, normalised
+from shipworthy.models.inside.transformers import look_up
 from shipworthy.models.inside.trees import LT, Ensemble, Tree
 
 Columns = list[Column]
@@ -43,8 +45,7 @@ def lightgbm(graph: Graph, model: Any, columns: Columns) -> str:
     """A LightGBM booster or its scikit-learn wrapper: doubles compared with doubles, category sets as sets."""
     booster = getattr(model, "booster_", model)
     dump = booster.dump_model(num_iteration=getattr(model, "best_iteration_", None) or booster.best_iteration or None)
-    if dump.get("pandas_categorical"):
-        raise Unsupported("LightGBM trained on pandas categories")
+    columns = _coded(graph, words(model), columns)
     targets = int(dump["num_tree_per_iteration"])
     ensemble = Ensemble()
     for number, info in enumerate(dump["tree_info"]):
@@ -127,6 +128,7 @@ def xgboost(graph: Graph, model: Any, columns: Columns) -> str:
     stop = _xgboost_trees(model, inner["model"])
     for tree, target in list(zip(inner["model"]["trees"], inner["model"]["tree_info"], strict=True))[:stop]:
         ensemble.add(_xgboost_tree(tree), target)
+    columns = _coded(graph, words(model), columns)
     rows = graph.op("Cast", graph.numbers(columns), to=SINGLE)
     raw = graph.op("Cast", ensemble.write(graph, rows, targets, np.float32), to=DOUBLE)
     return graph.op("Sigmoid", raw) if link == "Sigmoid" else apply_link(graph, link, raw)
@@ -151,16 +153,37 @@ def _xgboost_start(written: str, link: str) -> Any:
 
 
 def _xgboost_tree(tree: dict[str, Any]) -> Tree:
-    if tree.get("categories"):
-        raise Unsupported("XGBoost trained on categories")
+    """As it is written, but where a set of categories is asked for, which XGBoost sends to the right."""
+    if int(tree["tree_param"]["size_leaf_vector"]) > 1:
+        raise Unsupported("XGBoost with several targets in a leaf")
     leaf = np.asarray(tree["left_children"]) == -1
+    left, right = list(tree["left_children"]), list(tree["right_children"])
+    missing_left = [bool(flag) for flag in tree["default_left"]]
+    members = {}
+    sets = zip(tree["categories_nodes"], tree["categories_segments"], tree["categories_sizes"], strict=True)
+    for node, start, size in sets:
+        members[node] = [float(code) for code in tree["categories"][start : start + size]]
+        left[node], right[node], missing_left[node] = right[node], left[node], not missing_left[node]
     return Tree(
-        left=tree["left_children"],
-        right=tree["right_children"],
+        left=left,
+        right=right,
         feature=tree["split_indices"],
         threshold=tree["split_conditions"],
-        missing_left=tree["default_left"],
+        missing_left=missing_left,
         leaf=leaf,
         value=tree["split_conditions"],
+        members=members,
         mode=LT,
     )
+
+
+def _coded(graph: Graph, known: list[list[Any]], columns: Columns) -> Columns:
+    """Texts as the numbers that a model trained on pandas categories knows them by; NaN for one that it does not."""
+    texts = [place for place, column in enumerate(columns) if column.text]
+    if not texts or len(texts) != len(known):
+        return columns
+    found = list(columns)
+    for place, words_ in zip(texts, known, strict=True):
+        codes = np.arange(len(words_), dtype=np.float64)
+        found[place] = Column(look_up(graph, columns[place], words_, codes, np.nan), 0, 1, text=False)
+    return found

@@ -1,5 +1,5 @@
-"""What the conversion does: a graph of our own where the model's parts are known, skl2onnx's otherwise, LightGBM's own
-text where the model is nothing but a booster, and how long the library's own call takes.
+"""What the conversion does: a graph of our own where the model's parts are known, skl2onnx's otherwise, the library's
+own file where the model is nothing but a booster, and how long the library's own call takes.
 
 The result is a JSON file; a model that cannot be converted is a reason in it, never a failure of the process.
 """
@@ -9,10 +9,12 @@ from __future__ import annotations
 import functools
 import json
 import pickle  # noqa: TID251
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from shipworthy.models.inside.convention import CONVERTED, EXACT
+from shipworthy.models.inside.convention import CONVERTED, EXACT, Unsupported
 from shipworthy.models.inside.own_call import timed
 from shipworthy.models.inside.own_code import importable
 from shipworthy.models.inside.parent import follow
@@ -25,17 +27,17 @@ def run(spec_path: Path) -> int:
     folder = Path(spec["bundle"])
     for path in spec["path"]:
         importable(Path(path))
-    result: dict[str, Any] = {"onnx": {"how": "", "reason": ""}, "lightgbm": {"reason": ""}, "own": {}}
+    result: dict[str, Any] = {"onnx": {"how": "", "reason": ""}, "booster": None, "own": {}}
     try:
         with (folder / spec["model"]).open("rb") as stream:
             model = pickle.load(stream)  # noqa: S301
     except Exception as error:
         reason = f"the model cannot be loaded: {_told(error)}"
-        result = {"onnx": {"how": "", "reason": reason}, "lightgbm": {"reason": reason}, "own": {"reason": reason}}
+        result = {"onnx": {"how": "", "reason": reason}, "booster": None, "own": {"reason": reason}}
     else:
         result["own"] = _attempt(lambda: timed(model, spec))
         result["onnx"] = _to_onnx(model, spec, folder / spec["files"]["onnx"])
-        result["lightgbm"] = _attempt(lambda: _to_text(model, spec, folder / spec["files"]["lightgbm"]))
+        result["booster"] = _booster(model, spec, folder)
     _write(Path(spec["result"]), json.dumps(result).encode())
     return 0
 
@@ -69,15 +71,48 @@ def _by_skl2onnx(model: Any, spec: dict[str, Any]) -> bytes:
     return convert(model, spec["features"], spec["task"])
 
 
-def _to_text(model: Any, spec: dict[str, Any], file: Path) -> dict[str, Any]:
-    if type(model).__module__.partition(".")[0] != "lightgbm":
-        return {"reason": "the model is no LightGBM booster"}
-    other = [feature["name"] for feature in spec["features"] if feature["type"] not in ("float", "integer", "boolean")]
+def _booster(model: Any, spec: dict[str, Any], folder: Path) -> dict[str, Any] | None:
+    """The file of its own library; None for a model that is no bare booster."""
+    name = type(model).__module__.partition(".")[0]
+    if name not in _OWN_FILES:
+        return None
+    file = folder / spec["files"][name]
+    return {"name": name, **_attempt(lambda: _write(file, _OWN_FILES[name](model, spec["features"])))}
+
+
+def _lightgbm(model: Any, features: list[dict[str, Any]]) -> bytes:
+    _only(features, "float", "integer", "boolean")
+    content: bytes = getattr(model, "booster_", model).model_to_string().encode()
+    return content
+
+
+def _xgboost(model: Any, features: list[dict[str, Any]]) -> bytes:
+    """The trees that count: up to the best iteration, where training stopped early."""
+    _only(features, "float", "integer", "boolean")
+    booster = model.get_booster()
+    best = booster.attr("best_iteration")
+    return bytes((booster if best is None else booster[: int(best) + 1]).save_raw("ubj"))
+
+
+def _catboost(model: Any, features: list[dict[str, Any]]) -> bytes:
+    _only(features, "float", "integer", "boolean", "category")
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+        file = Path(folder) / "model.cbm"
+        model.save_model(str(file))
+        return file.read_bytes()
+
+
+_OWN_FILES: dict[str, Callable[[Any, list[dict[str, Any]]], bytes]] = {
+    "lightgbm": _lightgbm,
+    "xgboost": _xgboost,
+    "catboost": _catboost,
+}
+
+
+def _only(features: list[dict[str, Any]], *kinds: str) -> None:
+    other = [feature["name"] for feature in features if feature["type"] not in kinds]
     if other:
-        return {"reason": f"{', '.join(other)} are no numbers"}
-    booster = getattr(model, "booster_", model)
-    _write(file, booster.model_to_string().encode())
-    return {"reason": ""}
+        raise Unsupported(f"{', '.join(other)}: not handed over as the library has it")
 
 
 def _attempt(act: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from shipworthy.models.inside import boosters
+from shipworthy.models.inside import boosters, catboost_trees
 from shipworthy.models.inside.graph import DOUBLE, SINGLE, Column, Graph, Unsupported
 from shipworthy.models.inside.links import apply_link, both_classes, normalised
 from shipworthy.models.inside.transformers import transform
@@ -22,7 +22,7 @@ def inputs(graph: Graph, model: Any) -> Columns:
     A column transformer picks columns by name, but remembers them by their place in the training's table.
     """
     known = graph.features()
-    trained = [str(name) for name in getattr(model, "feature_names_in_", ())]
+    trained = [str(name) for name in getattr(model, "feature_names_in_", getattr(model, "feature_names_", None) or ())]
     if not trained or not set(trained) <= known.keys():  # trained on an array, or on names that a library made up
         return list(known.values())
     return [known[name] for name in trained]
@@ -198,5 +198,6 @@ _KNOWN: dict[tuple[str, str], Callable[[Graph, Any, Columns], str]] = {
     **{("sklearn", name): _generalised for name in ("PoissonRegressor", "GammaRegressor", "TweedieRegressor")},
     **{("sklearn", name): _logistic for name in ("LogisticRegression", "LogisticRegressionCV")},
     **{("lightgbm", name): boosters.lightgbm for name in ("LGBMClassifier", "LGBMRegressor", "Booster")},
+    **{("catboost", name): catboost_trees.catboost for name in ("CatBoostClassifier", "CatBoostRegressor")},
     **{("xgboost", name): boosters.xgboost for name in ("XGBClassifier", "XGBRegressor")},
 }

@@ -16,15 +16,12 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from shipworthy.models.inside.convention import NUMBERS
+from shipworthy.models.inside.convention import Unsupported as Unsupported
 
 ML = "ai.onnx.ml"
 OPSET = 21
 SINGLE, DOUBLE = int(TensorProto.FLOAT), int(TensorProto.DOUBLE)
 IR_VERSION = 10
-
-
-class Unsupported(Exception):
-    """This model has something that cannot be written as a graph; the message says what."""
 
 
 class Column(NamedTuple):
@@ -41,6 +38,7 @@ class Graph:
 
     def __init__(self, features: Sequence[dict[str, Any]]) -> None:
         self._kinds = {feature["name"]: feature["type"] for feature in features}
+        self._words = {feature["name"]: list(feature.get("values") or ()) for feature in features}
         self._numbers = [name for name, kind in self._kinds.items() if kind not in ("category", "timestamp")]
         self._inputs: dict[str, Any] = {}
         self.ml_version = 5  # 4 still has the tree operators that 5 took away
@@ -80,6 +78,12 @@ class Graph:
         if not parts:
             raise Unsupported("the model uses no feature")
         return parts[0] if len(parts) == 1 else self.op("Concat", *parts, axis=1)
+
+    def words(self, column: Column) -> list[str]:
+        """The words that a category is known to have."""
+        if not column.text or column.tensor not in self._words:
+            raise Unsupported(f"{column.tensor} is a category in the model, and no text of the contract's")
+        return self._words[column.tensor]
 
     def block(self, name: str, width: int) -> list[Column]:
         """The columns of a double tensor (n, width)."""

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from shipworthy.models.inside.categories import with_words
+
 BATCH = 1000
 SINGLES = 100  # different rows that one-row calls are timed with
 _LONGEST = 0.3  # seconds spent on one timing
@@ -21,13 +23,14 @@ def own_call(model: Any, task: str) -> Callable[[Any], Any]:
     probability a class.
     """
     if task == "regression":
-        return model.predict  # type: ignore[no-any-return]
+        return with_words(model, model.predict)
     if hasattr(model, "predict_proba"):
-        return model.predict_proba  # type: ignore[no-any-return]
+        return with_words(model, model.predict_proba)
+    predict = with_words(model, model.predict)
 
     def probabilities(table: Any) -> Any:
         numpy = importlib.import_module("numpy")
-        said = numpy.asarray(model.predict(table), dtype=float)
+        said = numpy.asarray(predict(table), dtype=float)
         return numpy.column_stack([1.0 - said, said]) if said.ndim == 1 else said
 
     return probabilities

@@ -11,6 +11,8 @@ from shipworthy.models.records import Runtime, RuntimeName
 FILES: dict[RuntimeName, PurePosixPath] = {
     "onnx": PurePosixPath("runtimes/onnx/model.onnx"),
     "lightgbm": PurePosixPath("runtimes/lightgbm/model.txt"),
+    "xgboost": PurePosixPath("runtimes/xgboost/model.ubj"),
+    "catboost": PurePosixPath("runtimes/catboost/model.cbm"),
     "python": PurePosixPath(MODEL),
     "stand-in": PurePosixPath("runtimes/stand-in/cost.json"),
 }
@@ -27,6 +29,14 @@ def load(bundle: Bundle, name: RuntimeName) -> Runtime:
         from shipworthy.models.runtimes.lightgbm import LightGbmRuntime  # noqa: PLC0415
 
         return LightGbmRuntime(bundle)
+    if name == "xgboost":
+        from shipworthy.models.runtimes.xgboost import XgboostRuntime  # noqa: PLC0415
+
+        return XgboostRuntime(bundle)
+    if name == "catboost":
+        from shipworthy.models.runtimes.catboost import CatBoostRuntime  # noqa: PLC0415
+
+        return CatBoostRuntime(bundle)
     if name == "python":
         from shipworthy.models.runtimes.python import PythonRuntime  # noqa: PLC0415
 

@@ -8,6 +8,7 @@ from shipworthy.errors import NotFound, WrongUse
 from shipworthy.models.bundle import Bundle
 from shipworthy.models.records import Answers, Columns, RuntimeName
 from shipworthy.models.runtimes import FILES
+from shipworthy.models.runtimes.rows import as_numbers, both
 
 
 class LightGbmRuntime:
@@ -30,10 +31,6 @@ class LightGbmRuntime:
 
     def predict(self, columns: Columns) -> Answers:
         """Answers to n rows."""
-        rows = np.empty((len(columns[0]), len(columns)))
-        for index, column in enumerate(columns):
-            rows[:, index] = column
+        rows = as_numbers(columns)
         said = np.asarray(self._booster.predict(rows, num_threads=1), dtype=np.float64).reshape(len(rows), -1)
-        if self._classes == 2:  # a binary booster says the second class alone
-            said = np.hstack([1.0 - said, said])
-        return Answers(said)
+        return Answers(both(said) if self._classes == 2 else said)  # a binary booster says the second class alone
