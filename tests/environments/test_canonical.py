@@ -57,8 +57,8 @@ MODELS = {
     "histograms": lambda seed: HistGradientBoostingClassifier(max_iter=3, max_leaf_nodes=5 + seed, random_state=seed),
     "lightgbm": lambda seed: lightgbm.LGBMClassifier(n_estimators=3, num_leaves=5 + seed, verbose=-1),
     "xgboost": lambda seed: xgboost.XGBClassifier(n_estimators=3, subsample=0.5, n_jobs=1, random_state=seed),
-    "catboost": lambda seed: Worded(seed),
-    "one of the project's own, with a booster in it": lambda seed: Wrapped(seed),
+    "catboost": Worded,
+    "one of the project's own, with a booster in it": Wrapped,
     "search": lambda seed: GridSearchCV(LogisticRegression(C=1 + seed), {"tol": [1e-3, 1e-4]}, cv=2),
     "network": lambda seed: MLPClassifier((3,), max_iter=3, tol=10.0, random_state=seed),
 }
