@@ -14,7 +14,7 @@ from docs.documents import DOCS
 import shipworthy
 from shipworthy.adoption.records import Adoption
 from shipworthy.alerts.records import Standing
-from shipworthy.lineage.records import CodeSnapshot, DataPin, Environment, Rebuild, Run
+from shipworthy.lineage.records import CodeSnapshot, DataPin, Diagnosis, Environment, Rebuild, Run
 from shipworthy.monitoring.records import Alarm, Moved, PayoffEvidence, Quality, WindowEvidence
 from shipworthy.predictions import format as log
 from shipworthy.recording.held import Missed
@@ -43,6 +43,7 @@ KINDS = {
 PARTS = {
     "code": CodeSnapshot,
     "data": DataPin,
+    "diagnosis": Diagnosis,
     "environment": Environment,
     "latency": LatencyVerdict,
     "moved": Moved,

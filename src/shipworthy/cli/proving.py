@@ -63,15 +63,27 @@ def train(
     say(f"Next: [bold]shipworthy rebuild {entry.id}[/], or [bold]shipworthy ship[/] for all that remains.")
 
 
-def rebuild(run: RunName = "latest", project: Folder = HERE, json: Json = False) -> None:
-    """Make a run again from its record alone and say how alike the two are."""
+def rebuild(
+    run: RunName = "latest",
+    no_diagnosis: Annotated[
+        bool, typer.Option("--no-diagnosis", help="Do not look for the cause where it differs.")
+    ] = False,
+    exactly: Annotated[
+        bool, typer.Option("--exactly", help="Look for the cause wherever the bytes of the model differ.")
+    ] = False,
+    project: Folder = HERE,
+    json: Json = False,
+) -> None:
+    """Make a run again from its record alone, say how alike the two are, and why where they are not."""
     from shipworthy.lineage.records import Rebuild, reaches  # noqa: PLC0415 - start-up time
+    from shipworthy.training.diagnosis import shown  # noqa: PLC0415 - start-up time
+    from shipworthy.training.rebuild import How  # noqa: PLC0415 - start-up time
     from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
     from shipworthy.wiring.training import rebuild_run  # noqa: PLC0415 - start-up time
 
     opened = open_project(project)
     with Progress(json).shown() as report:
-        entry = rebuild_run(opened, run, report)
+        entry = rebuild_run(opened, run, report, How(diagnose=not no_diagnosis, exactly=exactly))
     record = entry.decode(Rebuild)
     good = reaches(record.rung, record.wanted)
     if json:
@@ -79,6 +91,8 @@ def rebuild(run: RunName = "latest", project: Folder = HERE, json: Json = False)
     else:
         say(marked("passed" if good else "blocked", f"{record.run}: {record.rung}; asked for {record.wanted}"))
         say_plain(*(f"  {difference}" for difference in record.differences))
+        if record.diagnosis is not None:
+            say_plain(*(f"  {line}" for line in shown(record.diagnosis)))
     if not good:
         raise Refused(f"the rebuild of {record.run} is {record.rung}; the contract asks for {record.wanted}")
 

@@ -81,6 +81,17 @@ def build_fresh(lock: Path, folder: Path, *, python: str | None = None, near: Pa
     return folder
 
 
+def build_with_versions(
+    lock: Path, folder: Path, versions: Mapping[str, str], *, python: str | None = None, near: Path | None = None
+) -> Path:
+    """The environment of a lock in a new folder, other versions of some packages installed over it. Unbuildable."""
+    build_fresh(lock, folder, python=python, near=near)
+    wanted = [f"{name}=={version}" for name, version in versions.items()]
+    command = ["pip", "install", "--python", str(interpreter(folder)), "--no-deps", *wanted]
+    _uv(command, near or lock.parent, "\n".join(wanted), ())
+    return folder
+
+
 def has_python(version: str) -> bool:
     """Whether exactly this version of Python is installed here."""
     return _own_is(version) or not run_uv(["python", "find", "--no-project", version], Path.cwd(), ()).returncode

@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Literal, get_args
@@ -20,6 +21,7 @@ import msgspec
 
 from shipworthy.contract.records import Task, Value
 from shipworthy.environments import runner, undeclared
+from shipworthy.environments.conditions import AS_IT_IS, Conditions, staged
 from shipworthy.errors import TrainingFailed
 from shipworthy.models.records import TableKind
 
@@ -32,6 +34,7 @@ PASSED = (
     "SYSTEMROOT",
     "USER",
 )
+RECORDED = ("CUDA_VISIBLE_DEVICES", "OPENBLAS_CORETYPE")  # those of them that may change the model
 FOLDERS = ("HOME", "TEMP", "TMP", "TMPDIR")  # a sandbox has its own
 THREADS = (
     "BLIS_NUM_THREADS",
@@ -43,6 +46,13 @@ THREADS = (
     "RAYON_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )
+FIXED = {
+    "LC_ALL": "C.UTF-8",
+    "LANG": "C.UTF-8",
+    "PYTHONHASHSEED": "0",
+    "PYTHONUNBUFFERED": "1",
+    "TZ": "UTC",
+}
 OUTPUT = "output.txt"  # everything that the user's code printed
 
 _DURING = {
@@ -76,6 +86,7 @@ class Job(msgspec.Struct, frozen=True):
     origin: str = ""  # folder that `project` was copied from, to tell what is not in the copy
     bytecode: str = ""  # folder that keeps compiled Python for the next job in this environment, which it cannot change
     home: str = ""  # of the user, to tell what is looked for there; filled in by `execute`
+    conditions: Conditions = AS_IT_IS
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -114,14 +125,12 @@ class _Line(msgspec.Struct, frozen=True):
 
 def variables(threads: int) -> dict[str, str]:
     """The environment variables that shipworthy fixes, so that they are the same in every rebuild."""
-    fixed = {
-        "LC_ALL": "C.UTF-8",
-        "LANG": "C.UTF-8",
-        "PYTHONHASHSEED": "0",
-        "PYTHONUNBUFFERED": "1",
-        "TZ": "UTC",
-    }
-    return {**fixed, **dict.fromkeys(THREADS, str(threads))}
+    return {**dict.fromkeys(THREADS, str(threads)), **FIXED}
+
+
+def recorded_variables(threads: int) -> dict[str, str]:
+    """Those that a record names: what shipworthy fixes, and what it hands on that may change the model."""
+    return {**variables(threads), **{name: os.environ[name] for name in RECORDED if name in os.environ}}
 
 
 def execute(
@@ -130,17 +139,20 @@ def execute(
     *,
     report: Callable[[Step], None],
     extend: Callable[[Mapping[str, list[float]]], None] | None = None,
+    limit: float | None = None,
 ) -> Outcome:
     """Run a job; what it made lies in its output folder, with OUTPUT beside it.
 
     `extend` is called with the model's split points by feature, and may rewrite the probes file before they are
-    answered. TrainingFailed, with the error and the user's own lines, where the user's code fails.
+    answered. After `limit` seconds it is ended. TrainingFailed, with the error and the user's own lines, where the
+    user's code fails.
     """
     output = Path(job.output)
     with (output / OUTPUT).open("wb") as log, _folders(job) as own:
         process = _start(python, msgspec.structs.replace(job, home=str(Path.home())), own, log)
         try:
-            _follow(process, output, report, extend)
+            with _ended_after(limit, process):
+                _follow(process, output, report, extend)
             # Not reaped yet, so that the number of its group cannot mean anybody else when the group is ended.
             os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         finally:
@@ -148,6 +160,21 @@ def execute(
     if process.returncode == 0:
         return msgspec.json.decode((output / "result.json").read_bytes(), type=Outcome)
     raise TrainingFailed(_explained(process.returncode, job))
+
+
+@contextlib.contextmanager
+def _ended_after(limit: float | None, process: subprocess.Popen[bytes]) -> Iterator[None]:
+    def end() -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+    timer = threading.Timer(limit or 0, end)
+    if limit is not None:
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 @contextlib.contextmanager
@@ -185,7 +212,7 @@ def _start(python: Path, job: Job, own: Mapping[str, str], log: IO[bytes]) -> su
         stdout=subprocess.PIPE,
         stderr=log,
         cwd=job.project,
-        env={**outside, **own, **variables(job.threads)},
+        env=staged({**outside, **own, **variables(job.threads)}, job.conditions),
         start_new_session=True,
     )
 

@@ -44,6 +44,7 @@ class DataPin(msgspec.Struct, frozen=True):
     commit: str | None = None  # dvc: of git, where DVC's record of these bytes stands; None: on no commit, so copied
     md5: str | None = None  # dvc: its own digest; ends in ".dir" for a folder
     query: str | None = None  # sql:
+    sequence: str | None = None  # digest of the rows in their order; None in records of old
 
 
 class CodeSnapshot(msgspec.Struct, frozen=True):
@@ -96,6 +97,49 @@ class Run(msgspec.Struct, frozen=True):
     finished: int
 
 
+Factor = Literal[
+    "random",  # by itself: the same recipe twice makes two models, and nothing that could be held explains it
+    "chance",  # the machine's, which seeds generators without a seed
+    "seed",  # one that nobody declared: the number of the process, the name of the machine
+    "clock",
+    "hash seed",
+    "threads",
+    "cores",
+    "row order",
+    "package",
+    "BLAS kernel",
+    "variable",  # another of the environment's
+]
+
+
+class Cause(msgspec.Struct, frozen=True):
+    """Why a rebuild differs."""
+
+    factor: Factor
+    words: str  # what it is, where, and what to do about it
+    certain: bool  # swapping it alone made the difference go away; else it changes the model, and has changed
+
+
+class Trial(msgspec.Struct, frozen=True):
+    """One more training of a diagnosis."""
+
+    factor: Factor | None  # swapped; None: nothing was
+    words: str  # what was done
+    rung: ReachedRung | None  # against the run; None: it failed, or did not end
+    again: ReachedRung | None  # against the rebuild
+    seconds: float
+
+
+class Diagnosis(msgspec.Struct, frozen=True):
+    """A rebuild that differs, explained by training again with one factor swapped at a time."""
+
+    goal: ReachedRung  # the rung that the rebuild did not reach
+    causes: tuple[Cause, ...]  # () where none was found
+    words: str  # the outcome in a sentence
+    trials: tuple[Trial, ...]
+    untried: tuple[str, ...]  # what could not be swapped here, or not within the budget
+
+
 class Rebuild(msgspec.Struct, frozen=True):
     """A run made again from its record alone, and how alike the two are."""
 
@@ -108,6 +152,7 @@ class Rebuild(msgspec.Struct, frozen=True):
     seconds: float
     started: int
     environment: Environment | None
+    diagnosis: Diagnosis | None = None  # None: it reached what was asked for, or nobody asked why not
 
 
 RUNGS: tuple[ReachedRung, ...] = (

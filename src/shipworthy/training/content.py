@@ -29,14 +29,31 @@ _ROW = np.uint64(0x9E3779B97F4A7C15)
 
 def content_digest(table: pa.Table) -> str:
     """64 hexadecimal characters for n rows, whatever their order; NaN equals NaN, null equals null alone."""
+    return digests(table)[0]
+
+
+def digests(table: pa.Table) -> tuple[str, str]:
+    """The digest of a table's rows whatever their order, and that of the same rows in their order."""
     kinds = {field.name: _kind(field.type) for field in table.schema}
-    sums = [0, 0]
+    sums, ordered, before = [0, 0], [0, 0], 0
     for batch in table.to_batches(max_chunksize=_AT_ONCE):
         rows = [np.full(batch.num_rows, _ROW), np.full(batch.num_rows, _ROW)]
         for column, (name, kind) in zip(batch.columns, kinds.items(), strict=True):
             _add(rows, column, f"{name}\0{kind}")
-        sums = [(total + int(_mixed(lane).sum())) % 2**64 for total, lane in zip(sums, rows, strict=True)]
-    return digest.of_value(["rows 1", sorted(kinds.items()), table.num_rows, *(f"{value:016x}" for value in sums)])
+        places = _mixed(np.arange(before, before + batch.num_rows, dtype=np.uint64))
+        sums = [_summed(total, lane) for total, lane in zip(sums, rows, strict=True)]
+        ordered = [_summed(total, lane ^ places) for total, lane in zip(ordered, rows, strict=True)]
+        before += batch.num_rows
+    made_of = [sorted(kinds.items()), table.num_rows]
+    of_rows, of_sequence = (
+        digest.of_value([form, *made_of, *(f"{value:016x}" for value in values)])
+        for form, values in (("rows 1", sums), ("sequence 1", ordered))
+    )
+    return of_rows, of_sequence
+
+
+def _summed(total: int, lane: Lane) -> int:
+    return (total + int(_mixed(lane).sum())) % 2**64
 
 
 def _add(rows: list[Lane], column: pa.Array[Any], salt: str) -> None:

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from shipworthy import digest
 from shipworthy.contract.records import Contract, DataSource, Value
 from shipworthy.environments import builder, execution, exporting, requirements
+from shipworthy.environments.conditions import AS_IT_IS, Conditions
 from shipworthy.errors import TrainingFailed, WrongUse
 from shipworthy.lineage.records import Cut, Environment
 from shipworthy.models.bundle import HOLDOUT, HOLDOUT_ANSWERS, MODEL, PROBE_ANSWERS, PROBES, read_answers
@@ -24,7 +25,7 @@ from shipworthy.store.objects import Objects
 from shipworthy.training import cut as cutting
 from shipworthy.training import probes
 from shipworthy.training.conform import conformed
-from shipworthy.training.ladder import Answers
+from shipworthy.training.ladder import Answers, Made
 
 
 class Report(Protocol):
@@ -126,10 +127,13 @@ def run_job(
     setting: Setting,
     frozen: Path | None,
     report: Callable[[str], None],
+    conditions: Conditions = AS_IT_IS,
+    limit: float | None = None,
 ) -> tuple[execution.Outcome, Path]:
     """Train in the user's environment; what came out and the folder of a bundle that is not described yet.
 
-    `frozen` are the probes of an earlier run, to be answered as they are; without them they are chosen here.
+    `frozen` are the probes of an earlier run, to be answered as they are; without them they are chosen here. After
+    `limit` seconds it is ended.
     """
     given, output, bundle = (setting.work / name for name in ("given", "output", "bundle"))
     for folder in (given, output, bundle):
@@ -153,12 +157,14 @@ def run_job(
         sandbox=contract.model.sandbox == "on",
         origin=str(setting.origin.resolve()),
         bytecode=str(builder.bytecode(setting.environment)),
+        conditions=conditions,
     )
     outcome = execution.execute(
         builder.interpreter(setting.environment),
         job,
         report=report,
         extend=lambda thresholds: _extend(bundle / PROBES, contract, thresholds),
+        limit=limit,
     )
     for name in (MODEL, PROBE_ANSWERS, HOLDOUT_ANSWERS, *(("code",) if outcome.modules else ())):
         (output / name).rename(bundle / name)
@@ -184,10 +190,24 @@ def environment_of(outcome: execution.Outcome, lock: str, declared: str | None, 
         blas=outcome.blas,
         threads=threads,
         distributions=outcome.distributions,
-        variables=execution.variables(threads),
+        variables=execution.recorded_variables(threads),
         sandbox=outcome.sandbox,
         refused=outcome.refused,
         declared=declared,
+    )
+
+
+def made_of(outcome: execution.Outcome, bundle: Path, environment: Environment) -> Made:
+    """What came out, as far as it is compared."""
+    answers, prediction_digest = answers_of(bundle)
+    return Made(
+        model_digest=digest.of_file(bundle / MODEL),
+        canonical_digest=outcome.canonical_digest,
+        prediction_digest=prediction_digest,
+        answers=answers,
+        classes=outcome.classes,
+        metrics=outcome.metrics,
+        environment=environment,
     )
 
 

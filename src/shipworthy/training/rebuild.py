@@ -8,18 +8,20 @@ from pathlib import Path
 import msgspec
 import pyarrow as pa
 
-from shipworthy import clock, digest
+from shipworthy import clock
 from shipworthy.environments import builder
 from shipworthy.errors import NotFound, TrainingFailed, Unbuildable, Undecided
-from shipworthy.lineage.records import Environment, Rebuild, Run
-from shipworthy.models.bundle import DESCRIPTION, MODEL, PROBE_ANSWERS, PROBES, read_answers
+from shipworthy.lineage.records import ReachedRung, Rebuild, Run, reaches
+from shipworthy.models.bundle import DESCRIPTION, PROBE_ANSWERS, PROBES, read_answers
 from shipworthy.models.records import BundleDescription
 from shipworthy.store.ledger import Entry
 from shipworthy.training import ladder, making, sources
+from shipworthy.training.diagnosis_trials import Bench, explain
 from shipworthy.training.making import Report, Setting, State, quiet
 from shipworthy.training.workplace import workplace
 
 VERSION = 1
+DIAGNOSIS = 3600 * clock.SECOND  # ns that rebuild and diagnosis take at most
 STEPS = ("code", "data", "environment", *making.JOB_STEPS, "compare")
 
 
@@ -32,12 +34,33 @@ class _Record:
     files: dict[str, str]  # path -> digest
 
 
-def rebuild(entry: Entry, state: State, *, key: str | None = None, report: Report = quiet) -> Entry:
+@dataclass(frozen=True, slots=True)
+class How:
+    """How a rebuild is asked for."""
+
+    diagnose: bool = True  # whether the cause is looked for where it differs
+    exactly: bool = False  # whether it is looked for wherever the bytes differ, not only below the contract's rung
+
+
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """What came out the second time; None where the training failed."""
+
+    likeness: ladder.Likeness
+    then: ladder.Made
+    now: ladder.Made | None
+    seconds: float
+
+
+def rebuild(
+    entry: Entry, state: State, *, key: str | None = None, report: Report = quiet, how: How | None = None
+) -> Entry:
     """Make a run again in a fresh folder and a fresh environment; the new rebuild's entry. With a `key` that a
     rebuild has already, that one.
 
     Only the record and what it names by digest are used, and the pinned versions of tables that keep their own
-    history. Undecided where any of that is gone: whether the run can be made again is then not known.
+    history. Undecided where any of that is gone: whether the run can be made again is then not known. Where it
+    differs, the cause is looked for by training again with one factor swapped at a time.
     """
     standing = state.ledger.by_key("rebuild", entry.model, key) if key is not None else None
     if standing is not None:
@@ -52,7 +75,25 @@ def rebuild(entry: Entry, state: State, *, key: str | None = None, report: Repor
         tables = {pin.name: sources.reread(pin, state.layout.project, state.objects) for pin in run.data}
         progress("environment")
         _build(run, work / "requirements.lock", job)
-        likeness, environment = _likeness(record, state, tables, job, frozen, progress)
+        again = _again(record, state, tables, job, frozen, progress)
+        seconds = (clock.now() - started) / clock.SECOND
+        diagnosis = None
+        goal = _goal(run, again.likeness.rung, how or How())
+        if goal is not None and again.now is not None:
+            bench = Bench(
+                run=run,
+                tables=tables,
+                setting=job,
+                lock=work / "requirements.lock",
+                python=_python(run.environment.python),
+                frozen=frozen,
+                then=again.then,
+                now=again.now,
+                seconds=again.seconds,
+                deadline=started + DIAGNOSIS,
+            )
+            diagnosis = explain(bench, goal, report)
+    likeness = again.likeness
     made = Rebuild(
         version=VERSION,
         run=entry.id,
@@ -60,11 +101,18 @@ def rebuild(entry: Entry, state: State, *, key: str | None = None, report: Repor
         wanted=run.contract.gate.rebuild.rung,
         largest_difference=_finite(likeness.largest_difference),
         differences=likeness.differences,
-        seconds=(clock.now() - started) / clock.SECOND,
+        seconds=seconds,
         started=started,
-        environment=environment,
+        environment=None if again.now is None else again.now.environment,
+        diagnosis=diagnosis,
     )
     return state.ledger.append("rebuild", entry.model, made, subject=entry.id, key=key)
+
+
+def _goal(run: Run, reached: ReachedRung, how: How) -> ReachedRung | None:
+    """The rung below which the cause is looked for; None where there is nothing to look for."""
+    goal: ReachedRung = "bit-identical" if how.exactly else run.contract.gate.rebuild.rung
+    return goal if how.diagnose and not reaches(reached, goal) else None
 
 
 def _materialised(record: _Record, state: State, job: Setting, work: Path, progress: making.Progress) -> Path:
@@ -93,32 +141,26 @@ def _python(recorded: str) -> str:
     return recorded if builder.has_python(recorded) else recorded.rpartition(".")[0]
 
 
-def _likeness(
+def _again(
     record: _Record, state: State, tables: dict[str, pa.Table], job: Setting, frozen: Path, progress: making.Progress
-) -> tuple[ladder.Likeness, Environment | None]:
+) -> _Again:
     run = record.run
     recorded = next(pin.cut for pin in run.data if pin.cut is not None)
     data = making.prepared(run.contract, tables, recorded)
+    then = _made_then(record, state, frozen.with_name(PROBE_ANSWERS))
+    started = clock.now()
     try:
         outcome, bundle = making.run_job(run.contract, run.parameters, data, job, frozen, progress)
     except TrainingFailed as error:
-        return ladder.Likeness("different", None, (f"the training, which now fails: {error}",)), None
+        failed = ladder.Likeness("different", None, (f"the training, which now fails: {error}",))
+        return _Again(failed, then, None, 0.0)
     progress("compare")
     environment = making.environment_of(
         outcome, run.environment.lock, run.environment.declared, run.environment.threads
     )
-    answers, prediction_digest = making.answers_of(bundle)
-    now = ladder.Made(
-        model_digest=digest.of_file(bundle / MODEL),
-        canonical_digest=outcome.canonical_digest,
-        prediction_digest=prediction_digest,
-        answers=answers,
-        classes=outcome.classes,
-        metrics=outcome.metrics,
-        environment=environment,
-    )
-    then = _made_then(record, state, frozen.with_name(PROBE_ANSWERS))
-    return ladder.compare(then, now, run.contract.model.task, run.contract.gate.tolerance), environment
+    now = making.made_of(outcome, bundle, environment)
+    likeness = ladder.compare(then, now, run.contract.model.task, run.contract.gate.tolerance)
+    return _Again(likeness, then, now, (clock.now() - started) / clock.SECOND)
 
 
 def _made_then(record: _Record, state: State, answers: Path) -> ladder.Made:

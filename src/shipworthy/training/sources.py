@@ -13,7 +13,7 @@ from shipworthy.errors import NotFound, Undecided
 from shipworthy.lineage.records import Cut, DataPin
 from shipworthy.store.objects import File, Objects
 from shipworthy.training import delta, dvc, files, sql
-from shipworthy.training.content import content_digest
+from shipworthy.training.content import content_digest, digests
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ def read(source: DataSource, project: Path, objects: Objects) -> Reading:
     NotFound where it does not exist or its bytes cannot be had any more; WrongUse where it cannot be read.
     """
     found = _READERS[source.kind](source, project, objects)
+    rows, sequence = digests(found.rows)
     pin = DataPin(
         name=source.name,
         kind=source.kind,
@@ -50,7 +51,7 @@ def read(source: DataSource, project: Path, objects: Objects) -> Reading:
         version=found.version,
         table=found.table,
         digest=found.digest,
-        content_digest=content_digest(found.rows),
+        content_digest=rows,
         rows=found.rows.num_rows,
         columns={field.name: str(field.type) for field in found.rows.schema},
         snapshot=found.kept,
@@ -58,6 +59,7 @@ def read(source: DataSource, project: Path, objects: Objects) -> Reading:
         commit=found.commit,
         md5=found.md5,
         query=source.query,
+        sequence=sequence,
     )
     return Reading(found.rows, pin)
 

@@ -21,7 +21,7 @@ from shipworthy.registry.manifest import REFERENCE_FILE
 from shipworthy.registry.names import run_of
 from shipworthy.store.ledger import Entry
 from shipworthy.training.cut import instants
-from shipworthy.training.rebuild import rebuild
+from shipworthy.training.rebuild import How, rebuild
 from shipworthy.training.trainer import Trained, train
 from shipworthy.wiring.packaging import package
 from shipworthy.wiring.project import Project, Report
@@ -53,10 +53,10 @@ def train_again(project: Project, live: Entry, report: Report, key: str) -> Entr
     )
 
 
-def rebuild_run(project: Project, name: str, report: Report) -> Entry:
+def rebuild_run(project: Project, name: str, report: Report, how: How) -> Entry:
     """Make a run again; the rebuild's entry."""
     run = run_of(project.ledger, name, model=project.contract.name)
-    return rebuild(run, project.state, report=report)
+    return rebuild(run, project.state, report=report, how=how)
 
 
 def make_reference(trained: Trained) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 from shipworthy.environments.runner import answering, blame, canonical, keeping, surroundings, tables, thresholds
 from shipworthy.environments.runner.channel import Channel
 from shipworthy.environments.runner.sandbox import closing, refusals
+from shipworthy.environments.runner.staging import beginning
 
 OUTPUT = "output.txt"  # where standard output and error go
 FAILED = 3  # exit code: the user's code failed, and error.json says how
@@ -32,6 +33,7 @@ def run(path: Path) -> int:
     job = json.loads(path.read_text(encoding="utf-8"))
     watch, enforcement = closing.close(job) if job["sandbox"] else (None, "off")  # before there is a second thread
     channel = Channel()
+    beginning.begin(job)
     output = Path(job["output"])
     try:
         result = _course(job, channel)

@@ -18,10 +18,15 @@ def found() -> dict[str, Any]:
         "implementation": platform.python_implementation(),
         "platform": platform.platform(),
         "processor": _processor(),
-        "cores": os.cpu_count() or 1,
+        "cores": _cores(),
         "blas": _linear_algebra(),
         "distributions": _distributions(),
     }
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _distributions() -> dict[str, str]:

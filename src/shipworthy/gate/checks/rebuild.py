@@ -24,6 +24,16 @@ def rebuild(rule: RebuildRule, made: Rebuild | None, id_: str | None = None, *, 
     if reaches(made.rung, rule.rung):
         reason = f"made again from its record in {made.seconds:.1f} s: {made.rung}, asked for {rule.rung}"
         return Verdict(CHECK, "passed", reason, figures, (id_,))
-    causes = "; ".join(made.differences) or "its cause is not known"
-    reason = f"made again it is {made.rung}, asked for {rule.rung}: {causes}"
+    reason = f"made again it is {made.rung}, asked for {rule.rung}: {_why(made)}"
     return Verdict(CHECK, "blocked", reason, figures, (id_,))
+
+
+def _why(made: Rebuild) -> str:
+    """The cause where one was found, else what was seen to differ."""
+    seen = "; ".join(made.differences) or "nothing is known of how they differ"
+    if made.diagnosis is None:
+        return seen
+    causes = "; ".join(
+        f"{'cause' if cause.certain else 'likely cause'}: {cause.words}" for cause in made.diagnosis.causes
+    )
+    return causes or f"{made.diagnosis.words} ({seen})"

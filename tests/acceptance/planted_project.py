@@ -1,0 +1,111 @@
+"""A small user's project that trains in a fraction of a second, in an environment of three packages."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from shipworthy.contract.records import Contract, DataSource, Feature, Gate, Model, Purpose, RebuildRule, Retraining
+from shipworthy.environments.requirements import names, without
+from shipworthy.lineage.records import Rebuild
+from shipworthy.models.bundle import write_description
+from shipworthy.models.records import BundleDescription, RuntimeVerdict
+from shipworthy.store.layout import Layout
+from shipworthy.store.ledger import Entry, Ledger
+from shipworthy.store.objects import Objects
+from shipworthy.store.preparation import prepare
+from shipworthy.training.making import State
+from shipworthy.training.rebuild import How, rebuild
+from shipworthy.training.trainer import Trained, train
+
+HERE = Path(__file__).parent
+NEEDED = ("numpy", "pyarrow", "threadpoolctl")
+DAY = 86_400_000_000_000
+
+FEATURES = (
+    Feature(name="distance", type="float", min=0, max=6000),
+    Feature(name="stops", type="integer", min=0, max=5),
+)
+
+
+def flights(rows: int = 400) -> pa.Table:
+    """Flights over 40 days in the order of time, several in one hour."""
+    random = np.random.default_rng(3)
+    distance = random.uniform(10, 5000, rows)
+    hours = np.sort(random.integers(0, 40 * 6, rows)) * (DAY // 6)
+    return pa.table(
+        {
+            "id": np.arange(rows),
+            "distance": distance,
+            "stops": random.integers(0, 4, rows),
+            "delay": distance / 500 + random.normal(0, 3, rows),
+            "day": pa.array(hours).cast(pa.timestamp("ns")).cast(pa.timestamp("us")),
+        }
+    )
+
+
+def small_lock(lock: Path) -> str:
+    """The pins of what the recipes need, and of nothing else."""
+    text = lock.read_text(encoding="utf-8")
+    return without(text, [name for name in names(text) if name not in NEEDED])
+
+
+class Planted:
+    """A project folder with its state."""
+
+    def __init__(self, folder: Path, lock: str) -> None:
+        self.folder = folder
+        shutil.copytree(HERE / "planted", folder)
+        (folder / "requirements.lock").write_text(lock, encoding="utf-8")
+        (folder / "data").mkdir()
+        pq.write_table(flights(), folder / "data" / "flights.parquet")
+        layout = Layout(folder)
+        prepare(layout)
+        self.state = State(layout, Ledger(layout.ledger_url), Objects(layout.objects))
+
+    def contract(self, recipe: str, *, source: DataSource | None = None, **rule: Any) -> Contract:
+        """The contract of one of the recipes; `rule` is [gate.rebuild]."""
+        model = Model(name="delay", task="regression", train=f"recipes:{recipe}", seed=7)
+        file = DataSource(name="flights", kind="file", location="data/flights.parquet", target="delay", time="day")
+        return Contract(
+            model=model,
+            purpose=Purpose(decision="rebook", owner="ops@example.com"),
+            features=FEATURES,
+            data=(source or file,),
+            retraining=Retraining(holdout=10 * DAY),
+            gate=Gate(metric="rmse", rebuild=RebuildRule(**rule)),
+        )
+
+    def train(self, contract: Contract, **more: Any) -> Entry:
+        """A run of it."""
+        return train(contract, self.state, described, lambda _: None, **more)
+
+    def rebuild(self, entry: Entry, **how: Any) -> Rebuild:
+        """It made again."""
+        return rebuild(entry, self.state, how=How(**how)).decode(Rebuild)
+
+
+def described(trained: Trained) -> None:
+    """Packages a model as it is: nothing but the library's own call."""
+    own = RuntimeVerdict("python", "", True, 1, 0.0, None, None, "")
+    write_description(
+        trained.bundle,
+        BundleDescription(
+            version=1,
+            model=trained.contract.name,
+            task=trained.contract.model.task,
+            features=trained.features,
+            classes=trained.outcome.classes,
+            target="delay",
+            family=trained.outcome.family,
+            runtimes=(own,),
+            online="python",
+            batch="python",
+            table=trained.outcome.table,
+        ),
+    )
