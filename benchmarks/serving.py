@@ -1,254 +1,161 @@
-"""Our server against a hand-written FastAPI + ONNX Runtime server: one worker each, the same model, in one run.
+"""Our server against the others: one worker each, the same model, in one run.
 
-    python benchmarks/serving.py [--quick] [--json FILE]
+    python benchmarks/serving.py [--quick] [--peers fastapi_onnx,nginx_static] [--json FILE]
 
 Ours serves a signed release: it validates each row against the contract and logs each prediction before it answers, and
-the recorder takes the log into Delta and windows meanwhile. Theirs (serving_parts/fastapi_onnx.py) logs nothing, and is
-asked twice: `fastapi_onnx` with the same body, checked for names and ranges as ours is, and `fastapi_onnx_list` with a
-bare list of numbers.
-One row of 30 numbers a request, closed loop, the client a process of its own. `cpu_us` is the processor time that the
-server took a request: unlike the rate, it hardly depends on what else the machine does.
+the recorder takes the log into Delta and windows meanwhile. The peers log nothing. `fastapi_onnx` is hand-written, with
+the same body checked for names and ranges as ours is, `fastapi_onnx_list` the same with a bare list of numbers.
+MLServer, BentoML, LitServe and MLflow run as their makers recommend, each in an environment of its own that is made at
+the first time (a minute or two, by network) and kept under build/; nginx gives a static answer of 200 bytes. What
+cannot be installed is shown as such.
+
+One row a request over 1, 32 and 128 connections in closed loop; 16 rows over 32 and 1,000 over 4; rows of all types;
+then open loop, Poisson, at half of the rate of 32 connections, latency from the intended sending. Medians of
+interleaved rounds. The closed loop is driven by wrk where it is installed, and by a Python client otherwise: where the
+client had no more to give itself, the row says so. `cpu_us` is the processor time that the server
+took a request: unlike the rate, it hardly depends on what else the machine does.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import pickle
-import socket
-import subprocess
+import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-CONNECTIONS = (32, 1)
-STACKS = ("shipworthy", "fastapi_onnx", "fastapi_onnx_list")
-PARTS = Path(__file__).resolve().parent / "serving_parts"
-TICK = 1e6 / os.sysconf("SC_CLK_TCK")  # µs
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from serving_parts.environments import Unavailable
+from serving_parts.load import WRK, closed_loop, open_loop
+from serving_parts.models import Prepared, floats, mixed
+from serving_parts.stacks import STACKS, Stack
 
-
-@dataclass(frozen=True)
-class Prepared:
-    """What both servers need."""
-
-    scratch: Path
-    named: str  # our request's body
-    listed: str  # theirs
-    runtime: str
+OURS = "shipworthy"
+USUAL = 32  # connections
+LARGE = 4  # connections for 1,000 rows a request
+OPEN = 64  # connections of the open loop: more than ever are busy
+FIGURES = ("requests_per_second", "p50_ms", "p99_ms", "p999_ms", "late_p99_ms", "cpu_us", "busy")
 
 
 def main() -> None:
-    """Run both in turns, print a table of the best round each."""
+    """Run all in turns, print a table of medians."""
     options = _options()
     seconds, rounds = (2.0, 1) if options.quick else (6.0, 3)
+    rows: list[dict[str, Any]] = []
+    unavailable: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as scratch:
-        prepared = prepare(Path(scratch))
-        rows = [row for turn in range(rounds) for row in one_round(prepared, seconds, turn)]
-    best = [
-        max((row for row in rows if row["stack"] == stack and row["connections"] == connections), key=_rate)
-        for connections in CONNECTIONS
-        for stack in STACKS
-    ]
-    ratios = {peer: _rate(best[0]) / _rate(best[place]) for place, peer in enumerate(STACKS) if place}
-    ratios |= {f"{peer}_cpu": best[place]["cpu_us"] / best[0]["cpu_us"] for place, peer in enumerate(STACKS) if place}
-    _print(best, ratios)
+        models = {"floats": floats(Path(scratch) / "floats"), "mixed": mixed(Path(scratch) / "mixed")}
+        for _ in range(rounds):
+            for name in (OURS, *options.peers):
+                if name not in unavailable:
+                    try:
+                        rows += _one(name, STACKS[name], models, seconds)
+                    except Unavailable as reason:
+                        unavailable[name] = str(reason)
+    medians = median(rows)
+    ratios = compared(medians)
+    _print(medians, ratios, unavailable)
     if options.json:
-        options.json.write_text(json.dumps({"rows": rows, "ratios": ratios}, indent=1))
+        content = {"rows": medians, "ratios": ratios, "unavailable": unavailable, "closed_loop_client": WRK or "python"}
+        options.json.write_text(json.dumps(content, indent=1))
 
 
-def one_round(prepared: Prepared, seconds: float, turn: int) -> Iterator[dict[str, Any]]:
-    """Each server in turn."""
-    with ours(prepared) as (url, pid):
-        yield from _loads("shipworthy", f"{url}/predict", prepared.named, pid, seconds, turn)
-    with theirs(prepared) as (url, pid):
-        yield from _loads("fastapi_onnx", f"{url}/predict", prepared.named, pid, seconds, turn)
-        yield from _loads("fastapi_onnx_list", f"{url}/list", prepared.listed, pid, seconds, turn)
+def _one(name: str, stack: Stack, models: dict[str, Prepared], seconds: float) -> Iterator[dict[str, Any]]:
+    """A round of one server."""
+    with stack.start(models["floats"]) as (base, pid):
+        usual = 0.0
+        for load, connections, rows in cases(stack):
+            request = stack.request(base, models["floats"], rows)
+            closed_loop(request, connections, 1.0, pid)  # warm-up
+            measured = closed_loop(request, connections, seconds, pid)
+            if load == "1 row" and connections == USUAL:
+                usual = measured["requests_per_second"]
+            yield {"stack": name, "load": load, "connections": connections, **measured}
+        measured = open_loop(stack.request(base, models["floats"], 1), OPEN, seconds, usual / 2, pid)
+        yield {"stack": name, "load": "open loop", "connections": OPEN, **measured}
+    if stack.mixed:
+        with stack.start(models["mixed"]) as (base, pid):
+            for rows, connections in ((1, USUAL), (16, USUAL), (1000, LARGE)):
+                request = stack.request(base, models["mixed"], rows)
+                closed_loop(request, connections, 1.0, pid)
+                measured = closed_loop(request, connections, seconds, pid)
+                yield {"stack": name, "load": f"{rows} mixed", "connections": connections, **measured}
 
 
-def _loads(stack: str, url: str, body: str, pid: int, seconds: float, turn: int) -> Iterator[dict[str, Any]]:
-    for connections in CONNECTIONS:
-        measure(url, body, connections, 0.5)
-        before = _processor(pid)
-        measured = measure(url, body, connections, seconds)
-        spent = (_processor(pid) - before) * TICK / measured["requests"]
-        yield {"stack": stack, "round": turn, **measured, "cpu_us": spent}
+def cases(stack: Stack) -> list[tuple[str, int, int]]:
+    """Name of a load, connections, rows a request."""
+    few = [("1 row", connections, 1) for connections in (1, USUAL, 128)]
+    return few + [(f"{rows} rows", USUAL if rows < 1000 else LARGE, rows) for rows in stack.rows if rows > 1]
 
 
-def prepare(scratch: Path) -> Prepared:
-    """A gradient boosting on 30 numbers, as a signed release for us and as a plain ONNX file for the peer."""
-    import pandas as pd
-    from sklearn.datasets import load_breast_cancer
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
-    data = load_breast_cancer()
-    names = [str(name).replace(" ", "_") for name in data.feature_names]
-    frame = pd.DataFrame(data.data, columns=names)
-    model = HistGradientBoostingClassifier(max_iter=100, random_state=0).fit(frame, data.target)
-    runtime = _release(scratch, model, frame)
-    _plain_onnx(scratch / "plain.onnx", model)
-    row = [float(f"{value:.6g}") for value in data.data[7]]
-    return Prepared(
-        scratch,
-        named=json.dumps({"rows": [dict(zip(names, row, strict=True))]}, separators=(",", ":")),
-        listed=json.dumps({"features": row}, separators=(",", ":")),
-        runtime=runtime,
-    )
-
-
-def _release(scratch: Path, model: Any, frame: Any) -> str:
-    """The release's folder, the project around it and what the recorder compares with."""
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from shipworthy import digest
-    from shipworthy.contract.records import Contract, Feature, Model, Purpose
-    from shipworthy.counts import reference
-    from shipworthy.models.converting import Facts
-    from shipworthy.models.packaging import package
-    from shipworthy.registry.manifest import Identity, manifest_statement
-    from shipworthy.registry.signing import signing_key
-    from shipworthy.store.layout import Layout
-    from shipworthy.store.objects import File
-    from shipworthy.store.preparation import prepare as prepare_project
-
-    features = tuple(
-        Feature(name=name, type="float", min=0.0, max=float(frame[name].max()) * 2) for name in frame.columns
-    )
-    contract = Contract(
-        model=Model(name="tumour", task="classification", train="none:none"),
-        purpose=Purpose(decision="a benchmark", owner="nobody"),
-        features=features,
-    )
-    folder = scratch / "release"
-    folder.mkdir()
-    (folder / "model.pkl").write_bytes(pickle.dumps(model))
-    pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), folder / "probes.parquet")
-    answers = model.predict_proba(frame)
-    np.save(folder / "probe_answers.npy", answers)
-    facts = Facts("tumour", "classification", features, (0, 1), "benign", "sklearn", "pandas")
-    description = package(folder, facts, tolerance=1e-5, python=Path(sys.executable))
-    columns = [frame[name].to_numpy() for name in frame.columns]
-    compared = reference.build(features, columns, None, answers, None, window=contract.monitoring.window)
-    (folder / "reference.json").write_bytes(reference.encode(compared))
-    (folder / "contract.json").write_bytes(digest.canonical_json(contract))
-    files = [
-        File(path.relative_to(folder).as_posix(), digest.of_file(path), path.stat().st_size)
-        for path in folder.rglob("*")
-        if path.is_file()
-    ]
-    manifest = manifest_statement(Identity(1, "tumour", 1, "run-1", contract.digest, True, (), 0), files)
-    (folder / "manifest.json").write_bytes(manifest.encode())
-    (folder / "manifest.dsse.json").write_bytes(signing_key(scratch / "configuration").sign(manifest))
-    prepare_project(Layout(scratch / "project"))
-    return description.online
-
-
-def _plain_onnx(path: Path, model: Any) -> None:
-    """As a peer would convert it: one tensor of 32-bit floats."""
-    from skl2onnx import to_onnx
-    from skl2onnx.common.data_types import FloatTensorType
-
-    inputs = [("X", FloatTensorType([None, 30]))]
-    converted = to_onnx(model, initial_types=inputs, options={id(model): {"zipmap": False}}, target_opset=17)
-    path.write_bytes(converted.SerializeToString())
-
-
-@contextmanager
-def ours(prepared: Prepared) -> Iterator[tuple[str, int]]:
-    """One worker under its supervisor, and the recorder."""
-    from shipworthy.registry.trust import trusted_folder
-    from shipworthy.serving.launch import WORKER
-    from shipworthy.serving.supervisor import Serving, Supervisor
-    from shipworthy.store.layout import Layout
-
-    scratch, release = prepared.scratch, prepared.scratch / "release"
-    layout = Layout(scratch / "project")
-    trusted = trusted_folder(scratch / "configuration")
-    serving = Serving(WORKER, layout.logs("tumour"), work=scratch / "work", trusted=trusted, port=0)
-    supervisor = Supervisor(serving, release)
-    arguments = [str(layout.project), str(release / "contract.json"), str(release / "reference.json")]
-    recorder = subprocess.Popen([sys.executable, str(PARTS / "recorder.py"), *arguments], stdin=subprocess.PIPE)
-    try:
-        url = supervisor.start()
-        yield url, supervisor.status().workers[0].pid or 0
-    finally:
-        supervisor.stop()
-        recorder.communicate()
-    if recorder.returncode:
-        raise SystemExit("the recorder failed")
-
-
-@contextmanager
-def theirs(prepared: Prepared) -> Iterator[tuple[str, int]]:
-    """FastAPI under uvicorn with uvloop and httptools, one process."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    files = [prepared.scratch / "plain.onnx", prepared.scratch / "release" / "contract.json"]
-    command = [sys.executable, str(PARTS / "fastapi_onnx.py"), *map(str, files), str(port)]
-    process = subprocess.Popen(command)
-    try:
-        _wait_for(port)
-        yield f"http://127.0.0.1:{port}", process.pid
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def measure(url: str, body: str, connections: int, seconds: float) -> dict[str, Any]:
-    """Load from a process of its own."""
-    address = urlsplit(url)
-    arguments = json.dumps([address.hostname, address.port, address.path, body, connections, seconds])
-    done = subprocess.run([sys.executable, str(PARTS / "client.py"), arguments], stdout=subprocess.PIPE, check=True)
-    measured: dict[str, Any] = json.loads(done.stdout)
-    return measured
-
-
-def _processor(pid: int) -> int:
-    """Clock ticks of processor time that a process has had."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
-
-
-def _wait_for(port: int) -> None:
-    until = time.monotonic() + 30
-    while time.monotonic() < until:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise TimeoutError("the peer did not start")
-
-
-def _rate(row: dict[str, Any]) -> float:
-    return float(row["requests_per_second"])
-
-
-def _print(rows: list[dict[str, Any]], ratios: dict[str, float]) -> None:
-    print(f"{'stack':18} {'connections':>11} {'req/s':>9} {'p50 ms':>8} {'p99 ms':>8} {'cpu µs':>8} {'wrong':>6}")
+def median(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One row for all rounds of the same server and load."""
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in rows:
+        groups.setdefault((row["stack"], row["load"], row["connections"]), []).append(row)
+    return [
+        {
+            **group[0],
+            **{figure: statistics.median(row[figure] for row in group) for figure in FIGURES},
+            "wrong": sum(row["wrong"] for row in group),
+            "client_saturated": any(row["client_saturated"] for row in group),
+            "rounds": len(group),
+        }
+        for group in groups.values()
+    ]
+
+
+def compared(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Our rate over each peer's, one row over 32 connections; and how much more processor time a request takes them."""
+    usual = {row["stack"]: row for row in rows if row["load"] == "1 row" and row["connections"] == USUAL}
+    mine = usual.pop(OURS)
+    key = "requests_per_second"
+    ratios = {peer: mine[key] / row[key] for peer, row in usual.items() if row[key]}
+    ratios |= {f"{peer}_cpu": row["cpu_us"] / mine["cpu_us"] for peer, row in usual.items()}
+    others = {(row["stack"], row["load"]): row for row in rows if row["load"] not in ("1 row", "open loop")}
+    for (stack, load), row in others.items():
+        own = others.get((OURS, load))
+        if stack != OURS and own and row[key]:
+            ratios[f"{stack}_{load.replace(' ', '_')}"] = own[key] / row[key]
+    return ratios
+
+
+def _print(rows: Sequence[dict[str, Any]], ratios: dict[str, float], unavailable: dict[str, str]) -> None:
+    print(f"closed loop by {'wrk' if WRK else 'a Python client; wrk (of Debian) takes less of a core'}")
+    head = ("req/s", "p50 ms", "p99 ms", "p99.9 ms", "cpu µs", "client", "wrong")
+    print(f"{'stack':18} {'load':10} {'conn.':>5} " + " ".join(f"{name:>9}" for name in head))
+    for row in rows:
+        limit = "  the client was the limit" if row["client_saturated"] else ""
+        late = f"  client late {row['late_p99_ms']:.2f} ms" if row["late_p99_ms"] else ""
         print(
-            f"{row['stack']:18} {row['connections']:11} {_rate(row):9,.0f} {row['p50_ms']:8.2f} {row['p99_ms']:8.2f} "
-            f"{row['cpu_us']:8.1f} {row['wrong']:6}"
+            f"{row['stack']:18} {row['load']:10} {row['connections']:5} {row['requests_per_second']:9,.0f} "
+            f"{row['p50_ms']:9.2f} {row['p99_ms']:9.2f} {row['p999_ms']:9.2f} {row['cpu_us']:9.1f} "
+            f"{row['busy']:9.0%} {row['wrong']:9}{limit}{late}"
         )
+    for name, reason in unavailable.items():
+        print(f"{name:18} could not be measured: {reason}")
     for name, ratio in ratios.items():
-        print(f"shipworthy / {name}: {ratio:.1f}")
+        print(f"shipworthy / {name}: {ratio:.2f}")
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one round of two seconds each")
+    parser.add_argument("--peers", type=_peers, default=_peers(""), help=f"some of {','.join(_peers(''))}")
     parser.add_argument("--json", type=Path, help="write rows and ratios to this file")
     return parser.parse_args()
+
+
+def _peers(text: str) -> list[str]:
+    peers = [name for name in STACKS if name != OURS]
+    chosen = [name for name in text.split(",") if name] or peers
+    unknown = [name for name in chosen if name not in peers]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"there is no {', '.join(unknown)}: expected some of {', '.join(peers)}")
+    return chosen
 
 
 if __name__ == "__main__":
