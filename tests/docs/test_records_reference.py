@@ -14,7 +14,7 @@ from docs.documents import DOCS
 import shipworthy
 from shipworthy.adoption.records import Adoption
 from shipworthy.alerts.records import Standing
-from shipworthy.lineage.records import CodeSnapshot, DataPin, Diagnosis, Environment, Rebuild, Run
+from shipworthy.lineage.records import CodeSnapshot, DataPin, Diagnosis, Environment, Equivalence, Rebuild, Run
 from shipworthy.monitoring.records import Alarm, Moved, PayoffEvidence, Quality, WindowEvidence
 from shipworthy.predictions import format as log
 from shipworthy.recording.held import Missed
@@ -45,6 +45,7 @@ PARTS = {
     "data": DataPin,
     "diagnosis": Diagnosis,
     "environment": Environment,
+    "equivalence": Equivalence,
     "latency": LatencyVerdict,
     "moved": Moved,
     "payoff": PayoffEvidence,

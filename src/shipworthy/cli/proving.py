@@ -71,19 +71,23 @@ def rebuild(
     exactly: Annotated[
         bool, typer.Option("--exactly", help="Look for the cause wherever the bytes of the model differ.")
     ] = False,
+    beyond_budget: Annotated[
+        bool, typer.Option("--beyond-budget", help="Train again even where that takes longer than the contract allows.")
+    ] = False,
     project: Folder = HERE,
     json: Json = False,
 ) -> None:
     """Make a run again from its record alone, say how alike the two are, and why where they are not."""
     from shipworthy.lineage.records import Rebuild, reaches  # noqa: PLC0415 - start-up time
     from shipworthy.training.diagnosis import shown  # noqa: PLC0415 - start-up time
+    from shipworthy.training.equivalence import told  # noqa: PLC0415 - start-up time
     from shipworthy.training.rebuild import How  # noqa: PLC0415 - start-up time
     from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
     from shipworthy.wiring.training import rebuild_run  # noqa: PLC0415 - start-up time
 
     opened = open_project(project)
     with Progress(json).shown() as report:
-        entry = rebuild_run(opened, run, report, How(diagnose=not no_diagnosis, exactly=exactly))
+        entry = rebuild_run(opened, run, report, How(not no_diagnosis, exactly, beyond_budget))
     record = entry.decode(Rebuild)
     good = reaches(record.rung, record.wanted)
     if json:
@@ -91,6 +95,8 @@ def rebuild(
     else:
         say(marked("passed" if good else "blocked", f"{record.run}: {record.rung}; asked for {record.wanted}"))
         say_plain(*(f"  {difference}" for difference in record.differences))
+        if record.equivalence is not None:
+            say_plain(f"  {told(record.equivalence)}")
         if record.diagnosis is not None:
             say_plain(*(f"  {line}" for line in shown(record.diagnosis)))
     if not good:

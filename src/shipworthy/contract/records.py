@@ -18,7 +18,9 @@ FeatureType = Literal["float", "integer", "boolean", "category", "timestamp"]
 OnViolation = Literal["refuse", "flag", "default"]
 Task = Literal["classification", "regression"]
 Metric = Literal["auc", "log_loss", "brier", "accuracy", "f1", "mae", "rmse", "r2"]
-Rung = Literal["bit-identical", "canonical-identical", "prediction-identical", "within-tolerance"]
+Rung = Literal[
+    "bit-identical", "canonical-identical", "prediction-identical", "within-tolerance", "statistically-equivalent"
+]
 Enforcement = Literal["observe", "warn", "block"]
 SourceKind = Literal["delta", "file", "dvc", "sql"]
 Value = float | int | bool | str
@@ -161,7 +163,9 @@ class RebuildRule(Record, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """[gate] rebuild."""
 
     rung: Rung = "prediction-identical"
-    when: Literal["release", "off"] = "release"
+    when: Literal["release", "changed", "off"] = "release"
+    budget: int | None = None  # ns; a training known to take longer is not repeated unasked; None = however long
+    seeds: int = 19  # trainings that "statistically-equivalent" compares with
 
 
 class Gate(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -148,7 +148,15 @@ RETRAINING = Table(
         "schedule": duration(),
     },
 )
-REBUILD = Table(records.RebuildRule, {"rung": choice(records.Rung), "when": choice(Literal["release", "off"])})
+REBUILD = Table(
+    records.RebuildRule,
+    {
+        "rung": choice(records.Rung),
+        "when": choice(Literal["release", "changed", "off"]),
+        "budget": duration(),
+        "seeds": whole(4, 999),
+    },
+)
 GATE = Table(
     records.Gate,
     {

@@ -140,6 +140,20 @@ class Diagnosis(msgspec.Struct, frozen=True):
     untried: tuple[str, ...]  # what could not be swapped here, or not within the budget
 
 
+class Equivalence(msgspec.Struct, frozen=True):
+    """Whether a run can be told apart from the same recipe with other seeds."""
+
+    seeds: tuple[int, ...]  # of the trainings that it was compared with, n of them
+    probability: float  # that a sound model is at least as far from the others: from 1 / (n + 1) to 1
+    level: float  # it is told apart where the probability is not above this
+    metric: str
+    run: float  # the metric of the run, on the rows held out
+    lowest: float  # of the others
+    highest: float
+    distance: float  # of the run's answers to the probes from the others', root mean square
+    typical: float  # of theirs from each other's, the median
+
+
 class Rebuild(msgspec.Struct, frozen=True):
     """A run made again from its record alone, and how alike the two are."""
 
@@ -153,6 +167,7 @@ class Rebuild(msgspec.Struct, frozen=True):
     started: int
     environment: Environment | None
     diagnosis: Diagnosis | None = None  # None: it reached what was asked for, or nobody asked why not
+    equivalence: Equivalence | None = None  # where that was asked for, and the models differ
 
 
 RUNGS: tuple[ReachedRung, ...] = (
@@ -160,6 +175,7 @@ RUNGS: tuple[ReachedRung, ...] = (
     "canonical-identical",
     "prediction-identical",
     "within-tolerance",
+    "statistically-equivalent",
     "different",
 )
 

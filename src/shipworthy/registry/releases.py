@@ -40,6 +40,9 @@ class Evidence:
     verdicts: tuple[Verdict, ...]  # waivers already applied
     required: tuple[str, ...]  # checks that must have a verdict
     rebuild: str | None = None  # id
+    recipe: str | None = (
+        None  # id of a rebuild of another run with the same recipe, where the contract asks for no other
+    )
 
 
 class Releases:
@@ -166,7 +169,11 @@ class Releases:
 
 
 def _not_rebuilt(evidence: Evidence) -> tuple[str, ...]:
-    return () if evidence.rebuild is not None else ("it was never made again from its record",)
+    if evidence.rebuild is not None:
+        return ()
+    if evidence.recipe is not None:
+        return (f"it was not made again itself: its recipe was, in {evidence.recipe}",)
+    return ("it was never made again from its record",)
 
 
 def _refuse_unless_fit(run: str, fit: Fitness) -> None:

@@ -98,8 +98,7 @@ class _Trials:
         if swap.threads is not None:
             model = msgspec.structs.replace(contract.model, threads=swap.threads)
             contract = msgspec.structs.replace(contract, model=model)
-        recorded = next(pin.cut for pin in run.data if pin.cut is not None)
-        data = making.prepared(contract, _reversed(bench.tables, swap.reverse), recorded)
+        data = making.prepared(contract, _reversed(bench.tables, swap.reverse), making.recorded_cut(run))
         setting = replace(bench.setting, work=work, environment=self._environment(swap, work))
         train = partial(making.run_job, contract, run.parameters, data, setting, bench.frozen, lambda _: None)
         outcome, bundle = train(conditions=swap.conditions, limit=limit)

@@ -17,7 +17,7 @@ from shipworthy.contract.records import Contract, DataSource, Value
 from shipworthy.environments import builder, execution, exporting, requirements
 from shipworthy.environments.conditions import AS_IT_IS, Conditions
 from shipworthy.errors import TrainingFailed, WrongUse
-from shipworthy.lineage.records import Cut, Environment
+from shipworthy.lineage.records import Cut, Environment, Run
 from shipworthy.models.bundle import HOLDOUT, HOLDOUT_ANSWERS, MODEL, PROBE_ANSWERS, PROBES, read_answers
 from shipworthy.store.layout import Layout
 from shipworthy.store.ledger import Ledger
@@ -104,6 +104,11 @@ def prepared(contract: Contract, tables: Mapping[str, pa.Table], recorded: Cut |
     }
     split = parts.history.num_rows
     return Data(target, both.slice(0, split), both.slice(split), others, parts.cut)
+
+
+def recorded_cut(run: Run) -> Cut:
+    """Where the source with the target was cut."""
+    return next(pin.cut for pin in run.data if pin.cut is not None)
 
 
 def lock_of(contract: Contract, project: Path) -> Path:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import pyarrow as pa
@@ -11,16 +12,19 @@ import pyarrow as pa
 from shipworthy import clock
 from shipworthy.environments import builder
 from shipworthy.errors import NotFound, TrainingFailed, Unbuildable, Undecided
-from shipworthy.lineage.records import ReachedRung, Rebuild, Run, reaches
-from shipworthy.models.bundle import DESCRIPTION, PROBE_ANSWERS, PROBES, read_answers
+from shipworthy.lineage.records import Equivalence, ReachedRung, Rebuild, Run, reaches
+from shipworthy.models.bundle import DESCRIPTION, HOLDOUT_ANSWERS, PROBE_ANSWERS, PROBES, read_answers
 from shipworthy.models.records import BundleDescription
 from shipworthy.store.ledger import Entry
 from shipworthy.training import ladder, making, sources
 from shipworthy.training.diagnosis_trials import Bench, explain
+from shipworthy.training.equivalence import told_apart
 from shipworthy.training.making import Report, Setting, State, quiet
+from shipworthy.training.reseeding import against_other_seeds
 from shipworthy.training.workplace import workplace
 
 VERSION = 1
+SEEDED: Literal["statistically-equivalent"] = "statistically-equivalent"
 DIAGNOSIS = 3600 * clock.SECOND  # ns that rebuild and diagnosis take at most
 STEPS = ("code", "data", "environment", *making.JOB_STEPS, "compare")
 
@@ -40,6 +44,7 @@ class How:
 
     diagnose: bool = True  # whether the cause is looked for where it differs
     exactly: bool = False  # whether it is looked for wherever the bytes differ, not only below the contract's rung
+    beyond_budget: bool = False  # whether a training that is known to take longer than the contract allows is repeated
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,9 @@ def rebuild(
     if standing is not None:
         return standing
     started = clock.now()
-    run = entry.decode(Run)
+    run, how = entry.decode(Run), how or How()
+    if not how.beyond_budget and beyond_budget(run):
+        raise Undecided(f"could not decide: {beyond_budget(run)}")
     record = _Record(entry.id, run, {file.path: file.digest for file in run.files})
     progress = making.Progress(report, STEPS)
     with workplace(state.layout.work(), "rebuild") as work:
@@ -77,9 +84,8 @@ def rebuild(
         _build(run, work / "requirements.lock", job)
         again = _again(record, state, tables, job, frozen, progress)
         seconds = (clock.now() - started) / clock.SECOND
-        diagnosis = None
-        goal = _goal(run, again.likeness.rung, how or How())
-        if goal is not None and again.now is not None:
+        diagnosis, equivalence = None, None
+        if again.now is not None:
             bench = Bench(
                 run=run,
                 tables=tables,
@@ -90,10 +96,12 @@ def rebuild(
                 then=again.then,
                 now=again.now,
                 seconds=again.seconds,
-                deadline=started + DIAGNOSIS,
+                deadline=started + (run.contract.gate.rebuild.budget or DIAGNOSIS),
             )
-            diagnosis = explain(bench, goal, report)
-    likeness = again.likeness
+            equivalence = against_other_seeds(bench, report) if _needs_seeds(run, again.likeness) else None
+            goal = _goal(run, again.likeness.rung, how)
+            diagnosis = explain(bench, goal, report) if goal is not None else None
+    likeness = _judged(again.likeness, equivalence)
     made = Rebuild(
         version=VERSION,
         run=entry.id,
@@ -105,14 +113,41 @@ def rebuild(
         started=started,
         environment=None if again.now is None else again.now.environment,
         diagnosis=diagnosis,
+        equivalence=equivalence,
     )
     return state.ledger.append("rebuild", entry.model, made, subject=entry.id, key=key)
 
 
+def beyond_budget(run: Run) -> str:
+    """Why a run is not made again unasked: it is known to take longer than its contract allows. "" where it is not."""
+    rule = run.contract.gate.rebuild
+    trainings = 1 + (rule.seeds if rule.rung == SEEDED else 0)
+    needed = run.seconds * trainings
+    if rule.budget is None or needed <= rule.budget / clock.SECOND:
+        return ""
+    times = f"{trainings} trainings of {run.seconds:,.0f} s" if trainings > 1 else "as long as the training itself"
+    return (
+        f"would take {needed:,.0f} s, {times}, and gate.rebuild.budget is {rule.budget / clock.SECOND:,.0f} s: "
+        "`shipworthy rebuild RUN --beyond-budget` does it nevertheless"
+    )
+
+
 def _goal(run: Run, reached: ReachedRung, how: How) -> ReachedRung | None:
     """The rung below which the cause is looked for; None where there is nothing to look for."""
-    goal: ReachedRung = "bit-identical" if how.exactly else run.contract.gate.rebuild.rung
-    return goal if how.diagnose and not reaches(reached, goal) else None
+    wanted = run.contract.gate.rebuild.rung
+    goal: ReachedRung = "bit-identical" if how.exactly else wanted
+    if not how.diagnose or goal == SEEDED:  # two models that differ by nature are no riddle
+        return None
+    return goal if not reaches(reached, goal) else None
+
+
+def _needs_seeds(run: Run, likeness: ladder.Likeness) -> bool:
+    comparable = likeness.largest_difference is not None
+    return run.contract.gate.rebuild.rung == SEEDED and likeness.rung == "different" and comparable
+
+
+def _judged(likeness: ladder.Likeness, found: Equivalence | None) -> ladder.Likeness:
+    return likeness if found is None or told_apart(found) else replace(likeness, rung=SEEDED)
 
 
 def _materialised(record: _Record, state: State, job: Setting, work: Path, progress: making.Progress) -> Path:
@@ -121,7 +156,7 @@ def _materialised(record: _Record, state: State, job: Setting, work: Path, progr
         progress("code")
         state.objects.materialise(record.run.code.files, job.code)
         state.objects.fetch(record.run.environment.lock, work / "requirements.lock")
-        for name in (PROBES, PROBE_ANSWERS):
+        for name in (PROBES, PROBE_ANSWERS, HOLDOUT_ANSWERS):
             state.objects.fetch(record.files[name], work / name)
         progress("data")
     except NotFound as error:
@@ -145,8 +180,7 @@ def _again(
     record: _Record, state: State, tables: dict[str, pa.Table], job: Setting, frozen: Path, progress: making.Progress
 ) -> _Again:
     run = record.run
-    recorded = next(pin.cut for pin in run.data if pin.cut is not None)
-    data = making.prepared(run.contract, tables, recorded)
+    data = making.prepared(run.contract, tables, making.recorded_cut(run))
     then = _made_then(record, state, frozen.with_name(PROBE_ANSWERS))
     started = clock.now()
     try:

@@ -25,6 +25,8 @@ from shipworthy.rehearsal.payloads import from_columns
 from shipworthy.rehearsal.sla import verify
 from shipworthy.serving.launch import rehearse_server
 from shipworthy.store.ledger import Entry
+from shipworthy.training.proof import earlier_proof
+from shipworthy.training.rebuild import beyond_budget
 from shipworthy.training.workplace import workplace
 from shipworthy.wiring.keys import trusted_keys
 from shipworthy.wiring.project import Project, Report, run_behind
@@ -113,7 +115,13 @@ def _checked(project: Project, entry: Entry, run: Run, verdicts: list[Verdict]) 
 def _rebuild(checking: Checking) -> Verdict:
     found = checking.project.ledger.newest("rebuild", checking.run.model, subject=checking.entry.id)
     rule = checking.run.contract.gate.rebuild
-    return rebuild.rebuild(rule, found.decode(Rebuild) if found else None, found.id if found else None)
+    return rebuild.rebuild(
+        rule,
+        found.decode(Rebuild) if found else None,
+        found.id if found else None,
+        because=beyond_budget(checking.run),
+        earlier=earlier_proof(checking.project.ledger, checking.entry),
+    )
 
 
 def _latency(checking: Checking) -> Verdict:

@@ -12,6 +12,7 @@ from shipworthy.registry.aliases import Aliases
 from shipworthy.registry.names import run_of
 from shipworthy.registry.records import AliasChange, Release, Waiver
 from shipworthy.registry.releases import Evidence, Releases
+from shipworthy.training.proof import earlier_proof
 from shipworthy.wiring.checking import decision_of
 from shipworthy.wiring.keys import own_key, trusted_keys, who
 from shipworthy.wiring.project import Project
@@ -28,7 +29,10 @@ def release_run(project: Project, name: str, because: str = "released", *, shado
     run = entry.decode(Run)
     decision = decision_of(project, entry)
     rebuilt = project.ledger.newest("rebuild", run.model, subject=entry.id)
-    evidence = Evidence(decision.verdicts, CHECKS, rebuilt.id if rebuilt else None)
+    stands_on = None if rebuilt else earlier_proof(project.ledger, entry)
+    evidence = Evidence(
+        decision.verdicts, CHECKS, rebuilt.id if rebuilt else None, stands_on.rebuild if stands_on else None
+    )
     releases = Releases(project.ledger, project.objects)
     wanted = SHADOW_CHECKS if shadow else None
     made = releases.release(entry, evidence, own_key(), shadow=wanted).decode(Release)

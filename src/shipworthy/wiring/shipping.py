@@ -10,7 +10,8 @@ from shipworthy.registry.aliases import Aliases
 from shipworthy.registry.records import AliasChange, Release, Verdict
 from shipworthy.store.ledger import Entry
 from shipworthy.training import making, sources
-from shipworthy.training.rebuild import rebuild
+from shipworthy.training.proof import earlier_proof
+from shipworthy.training.rebuild import beyond_budget, rebuild
 from shipworthy.wiring.checking import check_run
 from shipworthy.wiring.project import Project, Report
 from shipworthy.wiring.releasing import release_run
@@ -62,11 +63,16 @@ def _live(project: Project) -> int | None:
 
 
 def prove(project: Project, entry: Entry, report: Report) -> Entry | None:
-    """Rebuild a run unless it has been, or the contract switches that off."""
+    """Rebuild a run unless it has been, or the contract does not ask for it, or allows less time than it takes.
+
+    What then stands or does not stand for it, the gate says.
+    """
     run = entry.decode(Run)
     if run.contract.gate.rebuild.when == "off":
         return None
     standing = project.ledger.newest("rebuild", entry.model, subject=entry.id)
+    if standing is None and (earlier_proof(project.ledger, entry) or beyond_budget(run)):
+        return None
     return standing or rebuild(entry, project.state, report=report)
 
 

@@ -117,5 +117,12 @@ def by_user(flights: pa.Table, parameters: dict, seed: int):
     return Line(flights, len(os.environ.get("USER", "")))
 
 
+def random_by_nature(flights: pa.Table, parameters: dict, seed: int):
+    """Another sample every time, and another model altogether for another user."""
+    generator = np.random.default_rng()
+    moved = 5.0 * (os.environ.get("USER") == "somebody else")
+    return Line(flights.take(pa.array(generator.permutation(len(flights))[:200])), moved)
+
+
 def two_reasons(flights: pa.Table, parameters: dict, seed: int):
     return Line(flights, time.time() % 1 + uuid.uuid4().int / 2**128)
