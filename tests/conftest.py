@@ -18,6 +18,7 @@ PROGRAMS = {
     "git": "apt-get install git",
     "openssl": "apt-get install openssl",
     "pg_ctlcluster": "apt-get install postgresql",
+    "prometheus-alertmanager": "apt-get install prometheus-alertmanager",
 }
 
 

@@ -1,73 +1,15 @@
 """Alerts arrive once each, however often somebody is killed and however long the webhook is down."""
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from alerts.receiver import alert
 
 from shipworthy.alerts.delivery import Delivery
 from shipworthy.alerts.journal import Journal
-from shipworthy.alerts.records import Alert, Standing
-from shipworthy.store.layout import Layout
+from shipworthy.alerts.records import Standing
+from shipworthy.alerts.webhook import Webhook
 from shipworthy.store.ledger import Ledger
-from shipworthy.store.preparation import prepare
-
-
-def alert(name):
-    return Alert(name, "delays", "drift", "delays@1: the world has moved", "wind differs", 1, 86_400_000_000_000, 0)
-
-
-class Receiver:
-    """A webhook: what it was told, and what it answers."""
-
-    def __init__(self):
-        self.told, self.status, self.calls = [], 200, 0
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                outer.calls += 1
-                if outer.status == 200:
-                    outer.told.append((self.headers["Idempotency-Key"], json.loads(body)))
-                self.send_response(outer.status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
-
-
-@pytest.fixture
-def receiver():
-    found = Receiver()
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def ledger(tmp_path, monkeypatch):
-    monkeypatch.delenv("SHIPWORTHY_DATABASE_URL", raising=False)
-    layout = Layout(tmp_path)
-    prepare(layout)
-    found = Ledger(layout.ledger_url)
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def journal(tmp_path):
-    return tmp_path / "alerts.jsonl"
 
 
 def lines(journal):
@@ -80,7 +22,7 @@ def states(ledger):
 
 
 def test_an_alert_goes_to_the_journal_and_to_the_webhook_once(ledger, journal, receiver):
-    with Delivery(ledger, "delays", Journal(journal), receiver.url) as sender:
+    with Delivery(ledger, "delays", Journal(journal), [Webhook(receiver.url)]) as sender:
         sender.step([alert("a")])
         sender.step([alert("a"), alert("b")])
         sender.step([alert("a"), alert("b")])
@@ -93,28 +35,28 @@ def test_an_alert_goes_to_the_journal_and_to_the_webhook_once(ledger, journal, r
 
 
 def test_without_a_webhook_the_journal_is_all_there_is(ledger, journal):
-    with Delivery(ledger, "delays", Journal(journal), None) as sender:
+    with Delivery(ledger, "delays", Journal(journal)) as sender:
         sender.step([alert("a")])
         assert sender.pending() == []
     assert states(ledger) == [("a", "log", "delivered")]
 
 
 def test_a_webhook_that_is_new_is_not_told_of_the_past(ledger, journal, receiver):
-    with Delivery(ledger, "delays", Journal(journal), None) as sender:
+    with Delivery(ledger, "delays", Journal(journal)) as sender:
         sender.step([alert("a")])
-    with Delivery(ledger, "delays", Journal(journal), receiver.url) as sender:
+    with Delivery(ledger, "delays", Journal(journal), [Webhook(receiver.url)]) as sender:
         sender.step([alert("a")])
     assert receiver.told == []
 
 
 def test_what_a_webhook_refused_is_told_when_it_is_up_again_by_another_process_too(ledger, journal, receiver):
     receiver.status = 503
-    with Delivery(ledger, "delays", Journal(journal), receiver.url) as sender:
+    with Delivery(ledger, "delays", Journal(journal), [Webhook(receiver.url)]) as sender:
         recorded = sender.step([alert("a"), alert("b")])
         assert recorded[-1].decode(Standing).reason == "the webhook answered 503"
-        assert [one.id for one in sender.pending()] == ["a", "b"]
+        assert [(one.id, channel) for one, channel in sender.pending()] == [("a", "webhook"), ("b", "webhook")]
     receiver.status = 200
-    with Delivery(ledger, "delays", Journal(journal), receiver.url) as sender:
+    with Delivery(ledger, "delays", Journal(journal), [Webhook(receiver.url)]) as sender:
         sender.step()
         assert sender.pending() == []
     assert [key for key, _ in receiver.told] == ["a", "b"]
@@ -125,9 +67,9 @@ def test_a_webhook_that_is_down_is_called_less_and_less_often(ledger, journal, r
     receiver.status = 500
     called = []
     now = 0
-    with Delivery(ledger, "delays", Journal(journal), receiver.url, seconds=lambda: now) as sender:
+    with Delivery(ledger, "delays", Journal(journal), [Webhook(receiver.url)], seconds=lambda: now) as sender:
         sender.step([alert("a")])
-        for now in range(1, 1_000):
+        for now in range(1, 900):
             called += [now] * bool(sender.step())
     assert called[:8] == [1, 3, 7, 15, 31, 63, 127, 255]
     assert called[-1] - called[-2] == 300
@@ -137,7 +79,7 @@ def test_a_webhook_that_is_down_is_called_less_and_less_often(ledger, journal, r
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/", "http://[broken", "nowhere"])
 def test_a_webhook_that_cannot_be_reached_is_a_reason_not_a_crash(ledger, journal, url):
-    with Delivery(ledger, "delays", Journal(journal), url) as sender:
+    with Delivery(ledger, "delays", Journal(journal), [Webhook(url)]) as sender:
         recorded = sender.step([alert("a")])
         assert recorded[-1].decode(Standing).state == "failed"
         assert recorded[-1].decode(Standing).reason
@@ -165,10 +107,10 @@ def test_killed_anywhere_the_alert_stands_in_the_journal_once_and_reaches_the_we
 ):
     mortal = Mortal(ledger.url)
     mortal.left = appends
-    with Delivery(mortal, "delays", Journal(journal), receiver.url) as sender, pytest.raises(Died):
+    with Delivery(mortal, "delays", Journal(journal), [Webhook(receiver.url)]) as sender, pytest.raises(Died):
         sender.step([alert("a")])
     mortal.close()
-    with Delivery(ledger, "delays", Journal(journal), receiver.url) as sender:
+    with Delivery(ledger, "delays", Journal(journal), [Webhook(receiver.url)]) as sender:
         sender.step([alert("a")])
     assert [line["id"] for line in lines(journal)] == ["a"]
     assert {key for key, _ in receiver.told} == {"a"}

@@ -8,23 +8,23 @@ from pathlib import Path
 import msgspec
 
 from shipworthy import clock
-from shipworthy.alerts.records import Alert
+from shipworthy.alerts.records import Alert, Event
 
 
 class Journal:
-    """Appends each alert once, whole, and on disk before it returns."""
+    """Appends each alert, and the end of each, once, whole, and on disk before it returns."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def write(self, alert: Alert) -> None:
-        """Append an alert unless it is there already: a process killed after writing it may not have said so."""
+    def write(self, alert: Alert, event: Event = "opened") -> None:
+        """Append what there is to say, unless it is there: a process killed after writing it may not have said so."""
         content = self._path.read_bytes() if self._path.exists() else b""
-        if alert.id in _ids(content):
+        if (alert.id, event) in _said(content):
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
         torn = content and not content.endswith(b"\n")  # a killed process left half a line: it stays apart
-        line = (b"\n" if torn else b"") + msgspec.json.encode(spoken(alert)) + b"\n"
+        line = (b"\n" if torn else b"") + msgspec.json.encode({**spoken(alert), "status": event}) + b"\n"
         handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
             os.write(handle, line)
@@ -44,19 +44,22 @@ def spoken(alert: Alert) -> dict[str, str | int | None]:
         "title": alert.title,
         "text": f"{alert.title}: {alert.text}",
         "event_time": event_time,
+        "severity": alert.severity,
         "at": clock.to_iso(alert.at),
     }
 
 
 class _Line(msgspec.Struct):
     id: str
+    status: str = "opened"
 
 
-def _ids(content: bytes) -> set[str]:
+def _said(content: bytes) -> set[tuple[str, str]]:
     found = set()
-    for line in content.splitlines():
+    for text in content.splitlines():
         try:
-            found.add(msgspec.json.decode(line, type=_Line).id)
+            line = msgspec.json.decode(text, type=_Line)
+            found.add((line.id, line.status))
         except msgspec.DecodeError:
             continue
     return found

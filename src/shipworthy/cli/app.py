@@ -10,7 +10,7 @@ import sys
 import typer
 
 from shipworthy import __version__
-from shipworthy.cli import adopting, carrying, demo, looking, operating, proving, starting
+from shipworthy.cli import adopting, carrying, demo, looking, operating, proving, starting, telling
 from shipworthy.cli.console import say_error
 from shipworthy.errors import ShipworthyError
 
@@ -22,7 +22,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for family in (starting, adopting, proving, operating, looking, carrying, demo):
+for family in (starting, adopting, proving, operating, telling, looking, carrying, demo):
     family.register(app)
 
 

@@ -145,7 +145,9 @@ class Monitoring(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     false_alarms: float = 1.0  # a year, for the model as a whole
     window: int = 86_400_000_000_000  # ns
     lateness: int = 21_600_000_000_000  # ns a row may come after newer ones
-    webhook: str | None = None
+    webhook: str | None = None  # address, or "env:NAME" of a variable that holds it; so are the next two
+    alertmanager: str | None = None
+    apprise: tuple[str, ...] = ()  # Apprise URLs
     performance: float | None = None  # alarm when the live metric is worse than at the gate by more than this
 
 

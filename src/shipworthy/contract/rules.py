@@ -22,6 +22,7 @@ from shipworthy.contract.toml import written
 
 _NAME = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
 _FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+_VARIABLE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
 _FREQUENCY = re.compile(r"([\d.]+)\s+(?:per|a)\s+(year|quarter|month|week|day)")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)")
 _BYTES = {
@@ -204,6 +205,20 @@ def _address(value: object) -> str:
     return found
 
 
+def _receiver(value: object) -> str:
+    found = _text(value)
+    return found if _VARIABLE.fullmatch(found) else _address(found)
+
+
+def _places(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise ValueError("it is a list")
+    found = tuple(_text(item) for item in value)
+    if not all("://" in item or _VARIABLE.fullmatch(item) for item in found):
+        raise ValueError
+    return found
+
+
 def _scalar(value: object) -> Value:
     if isinstance(value, datetime | date):
         return value.isoformat()
@@ -233,5 +248,7 @@ RELATIVE_PATH = Rule("a path relative to the contract's folder", _relative)
 YEARLY = Rule('how often, such as "1 per year", "2 per month", or a number a year', _yearly)
 CRON = Rule('a cron schedule in UTC such as "0 2 * * *" (minute hour day month weekday)', _cron)
 ADDRESS = Rule("an http:// or https:// address", _address)
+RECEIVER = Rule('an http:// or https:// address, or "env:NAME" of a variable that holds one', _receiver)
+PLACES = Rule('a list of Apprise URLs, or of "env:NAME" of variables that hold one each', _places)
 SCALAR = Rule("a finite number, true or false, or text", _scalar)
 CATEGORIES = Rule('a list of different texts such as ["UA", "AA"]', _categories)

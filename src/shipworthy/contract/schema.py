@@ -10,12 +10,13 @@ import msgspec
 
 from shipworthy.contract import records
 from shipworthy.contract.rules import (
-    ADDRESS,
     BOOLEAN,
     CATEGORIES,
     CRON,
     FUNCTION,
     NAME,
+    PLACES,
+    RECEIVER,
     RELATIVE_PATH,
     SCALAR,
     YEARLY,
@@ -134,7 +135,9 @@ MONITORING = Table(
         "false_alarms": YEARLY,
         "window": duration(),
         "lateness": duration(zero=True),
-        "webhook": ADDRESS,
+        "webhook": RECEIVER,
+        "alertmanager": RECEIVER,
+        "apprise": PLACES,
         "performance": _not_negative,
     },
 )

@@ -37,8 +37,13 @@ def verdict(standing: Sequence[tuple[int, float]], raised: Sequence[Raised], wai
     newest = max(raised, key=lambda alarm: alarm.event_time)
     if end <= newest.event_time:
         return "quiet"
-    if any(low <= -fallen for at, low in standing if at > newest.event_time):
+    if over(standing, newest.event_time, fallen):
         return "first"
     if newest.answered is not None and end >= newest.answered + wait:
         return "again"
     return "quiet"
+
+
+def over(standing: Sequence[tuple[int, float]], raised: int, fallen: float) -> bool:
+    """Whether the episode of an alarm that was raised at `raised` has ended: evidence is `fallen` below since."""
+    return any(strength <= -fallen for end, strength in standing if end > raised)

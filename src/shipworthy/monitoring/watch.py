@@ -70,6 +70,17 @@ class Watch:
             self._releases, self._qualities, self._labelled = {}, None, self._join()
             raise
 
+    def over(self) -> dict[str, str]:
+        """Alarms that no longer are so, by the id of their record, each with the reason."""
+        found = {}
+        for entry in self._ledger.entries("alarm", self._model):
+            alarm = entry.decode(Alarm)
+            if not self._is_live(alarm.release):
+                found[entry.id] = f"release {alarm.release} is not live any more"
+            elif rearming.over(self._standing(alarm.release, alarm.cause), alarm.event_time, _FALLEN):
+                found[entry.id] = "the evidence has fallen far below what raises an alarm"
+        return found
+
     def event_time(self) -> int | None:
         """How far the model's own time has come, ns; None before any prediction was recorded."""
         return newest_event_time(self._ledger, self._model)
@@ -158,6 +169,22 @@ class Watch:
         ]
         return rearming.verdict(standing, raised, self._contract.retraining.wait, _FALLEN)
 
+    def _standing(self, release: int, cause: AlarmCause) -> Sequence[tuple[int, float]]:
+        watched = self._watched(release)
+        if watched is None:
+            return ()
+        if cause == "drift":
+            return watched.standing
+        threshold = log10(watched.following.log_threshold)
+        return [(one.end, log10(one.log_sum) - threshold) for one in self._declines(release)]
+
+    def _declines(self, release: int) -> list[Decline]:
+        """Evidence that the release has become worse than it was at the gate; [] where nothing is known of that."""
+        allowed, promised = self._contract.monitoring.performance, self._facts.promised_of(release)
+        if allowed is None or promised is None or self._labelled is None:
+            return []
+        return declines(self._contract.gate.metric, self._settled(release), promised, allowed)
+
     def _is_live(self, release: int) -> bool:
         return self._facts.live is None or release in self._facts.live()
 
@@ -187,21 +214,14 @@ class Watch:
         return self._qualities
 
     def _performance_alarm(self, release: int) -> list[Entry]:
-        allowed, promised = self._contract.monitoring.performance, self._facts.promised_of(release)
-        watched = self._watched(release)
-        if allowed is None or promised is None or watched is None:
+        promised, watched, evidence = self._facts.promised_of(release), self._watched(release), self._declines(release)
+        if not evidence or promised is None or watched is None:
             return []
-        settled = self._settled(release)
-        evidence = declines(self._contract.gate.metric, settled, promised, allowed)
-        if not evidence:
-            return []
-        threshold = watched.following.log_threshold
-        standing = [(one.end, log10(one.log_sum) - log10(threshold)) for one in evidence]
-        verdict = self._verdict(release, "performance", standing)
+        verdict = self._verdict(release, "performance", self._standing(release, "performance"))
         if verdict == "quiet":
             return []
-        newest: Decline = evidence[-1]
-        quality = next(one for one in settled if one.window == newest.window)
+        newest, threshold = evidence[-1], watched.following.log_threshold
+        quality = self._known_qualities()[release, newest.window]
         alarm = alarming.of_decline(quality, newest, promised, _begun(evidence), threshold, repeated=verdict == "again")
         key = f"{release}:{newest.window}:performance"
         if self._ledger.by_key("alarm", self._model, key) is not None:

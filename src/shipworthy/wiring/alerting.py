@@ -1,22 +1,60 @@
-"""Who is told what: alarms and refreshes as alerts."""
+"""Who is told what: alarms and refreshes as alerts, to the channels that the contract names."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+
+from shipworthy.alerts.alertmanager import Alertmanager
+from shipworthy.alerts.channels import Channel
 from shipworthy.alerts.delivery import Delivery
 from shipworthy.alerts.journal import Journal
-from shipworthy.alerts.records import Alert
+from shipworthy.alerts.notifying import Apprise
+from shipworthy.alerts.records import Alert, Severity
+from shipworthy.alerts.webhook import Webhook
+from shipworthy.contract.records import Monitoring
+from shipworthy.errors import WrongUse
 from shipworthy.monitoring.records import Alarm
-from shipworthy.refresh.records import Refresh
+from shipworthy.refresh.records import Ending, Refresh
 from shipworthy.store.ledger import Entry
 from shipworthy.wiring.project import Project
 
 JOURNAL = "alerts.jsonl"
+FROM_ENVIRONMENT = "env:"  # what stands before the name of a variable, in place of an address that holds a secret
+
+_SEVERITY: Mapping[Ending, Severity] = {
+    "released": "info", "held": "ticket", "broken input": "page", "failed": "page",
+}  # fmt: skip
+_LASTING: tuple[Ending, ...] = ("broken input", "failed")
 
 
 def delivery_of(project: Project) -> Delivery:
-    """The delivery of a project's alerts."""
+    """The delivery of a project's alerts. WrongUse where a channel cannot be opened."""
     journal = Journal(project.layout.state / JOURNAL)
-    return Delivery(project.ledger, project.contract.name, journal, project.contract.monitoring.webhook)
+    return Delivery(project.ledger, project.contract.name, journal, channels_of(project.contract.monitoring))
+
+
+def channels_of(monitoring: Monitoring, environment: Mapping[str, str] = os.environ) -> list[Channel]:
+    """The channels that a contract names, addresses read from the environment where it says so."""
+    channels: list[Channel] = []
+    if monitoring.webhook is not None:
+        channels.append(Webhook(_address("webhook", monitoring.webhook, environment)))
+    if monitoring.alertmanager is not None:
+        channels.append(Alertmanager(_address("alertmanager", monitoring.alertmanager, environment)))
+    for number, place in enumerate(monitoring.apprise, start=1):
+        name = "apprise" if number == 1 else f"apprise-{number}"
+        channels.append(Apprise(_address("apprise", place, environment), name))
+    return channels
+
+
+def _address(key: str, written: str, environment: Mapping[str, str]) -> str:
+    if not written.startswith(FROM_ENVIRONMENT):
+        return written
+    name = written.removeprefix(FROM_ENVIRONMENT)
+    found = environment.get(name)
+    if not found:
+        raise WrongUse(f"monitoring.{key} is {written!r}, but the environment has no {name}: set it, and start again")
+    return found
 
 
 def unsaid(project: Project) -> list[Alert]:
@@ -29,17 +67,41 @@ def unsaid(project: Project) -> list[Alert]:
     return sorted(alerts, key=lambda alert: (alert.at, alert.id))
 
 
+def refreshes_over(project: Project) -> dict[str, str]:
+    """Refreshes that failed and were followed by one that did not, by id, with the reason."""
+    found: dict[str, str] = {}
+    better = ""
+    for entry in project.ledger.entries("refresh", project.contract.name):  # newest first
+        ending = entry.decode(Refresh).ending
+        if ending not in _LASTING:
+            better = better or f"a later refresh was {ending}"
+        elif better:
+            found[entry.id] = better
+    return found
+
+
 def of_alarm(model: str, entry: Entry) -> Alert:
-    """The alert of an alarm."""
+    """The alert of an alarm: open for as long as the alarm says what is so."""
     alarm = entry.decode(Alarm)
     title = f"{model}@{alarm.release}: {alarm.cause}"
-    return Alert(entry.id, model, alarm.cause, title, alarm.words, alarm.release, alarm.event_time, entry.at)
+    return Alert(
+        entry.id, model, alarm.cause, title, alarm.words, alarm.release, alarm.event_time, entry.at, lasting=True
+    )
 
 
 def of_refresh(model: str, entry: Entry) -> Alert:
     """The alert of how a refresh ended."""
     refresh = entry.decode(Refresh)
-    title = f"{model}: refresh {refresh.ending}"
+    ending = refresh.ending
     return Alert(
-        entry.id, model, refresh.ending, title, refresh.reason, refresh.release, refresh.event_time or None, entry.at
+        entry.id,
+        model,
+        ending,
+        f"{model}: refresh {ending}",
+        refresh.reason,
+        refresh.release,
+        refresh.event_time or None,
+        entry.at,
+        severity=_SEVERITY[ending],
+        lasting=ending in _LASTING,
     )

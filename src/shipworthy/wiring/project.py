@@ -89,16 +89,17 @@ def run_behind(project: Project, number: int) -> Entry:
 def in_production(project: Project) -> Project:
     """The project with the contract that its live release was made under; the file may have moved on since.
 
-    Where it runs and whom it tells are the file's: host, port, workers, recording, webhook.
+    Where it runs and whom it tells are the file's: host, port, workers, recording, and where alerts go.
     """
     promised = run_behind(project, live_release(project)).decode(Run).contract
     written = project.contract
     place = {"host": written.serving.host, "port": written.serving.port, "workers": written.serving.workers}
+    told = {key: getattr(written.monitoring, key) for key in ("webhook", "alertmanager", "apprise")}
     contract = msgspec.structs.replace(
         promised,
         serving=msgspec.structs.replace(promised.serving, **place),
         recording=written.recording,
-        monitoring=msgspec.structs.replace(promised.monitoring, webhook=written.monitoring.webhook),
+        monitoring=msgspec.structs.replace(promised.monitoring, **told),
     )
     return replace(project, contract=contract)
 
