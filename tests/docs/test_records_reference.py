@@ -13,7 +13,7 @@ from docs.documents import DOCS
 
 import shipworthy
 from shipworthy.adoption.records import Adoption
-from shipworthy.alerts.records import Standing
+from shipworthy.alerts.records import Silence, Standing, Turn
 from shipworthy.lineage.records import CodeSnapshot, DataPin, Diagnosis, Environment, Equivalence, Rebuild, Run
 from shipworthy.monitoring.records import Alarm, Moved, PayoffEvidence, Quality, WindowEvidence
 from shipworthy.predictions import format as log
@@ -27,6 +27,7 @@ KINDS = {
     "adoption": Adoption,
     "alarm": Alarm,
     "alert": Standing,
+    "alert-turn": Turn,
     "alias": AliasChange,
     "evidence": WindowEvidence,
     "quality": Quality,
@@ -37,6 +38,7 @@ KINDS = {
     "release": Release,
     "run": Run,
     "shadow-missed": Missed,
+    "silence": Silence,
     "verdict": Verdict,
     "waiver": Waiver,
 }

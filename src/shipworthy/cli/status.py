@@ -31,6 +31,11 @@ def say_status(view: StatusView) -> None:
         _say_shadow(view.shadow)
     for waiver in view.waivers:
         say(marked("waived", waiver))
+    for alert in view.alerts:
+        if alert.phase != "resolved":
+            say(marked("blocked" if alert.phase == "open" else "waived", f"{alert.phase} alert: {alert.title}"))
+        for channel in alert.waiting:
+            say("  " + marked("undecided", channel))
     _say_evidence(view)
     if view.quality:
         newest = view.quality[-1]

@@ -107,7 +107,9 @@ class AlertView(msgspec.Struct, frozen=True):
 
     at: int
     title: str
-    state: str
+    state: str  # of the channel that is worst off: pending, failed or delivered
+    phase: str = "resolved"  # open, acknowledged, silenced or resolved
+    waiting: tuple[str, ...] = ()  # channels that have not taken it, with the reason
 
 
 class StatusView(msgspec.Struct, frozen=True):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from shipworthy import clock
-from shipworthy.alerts.records import Alert, Standing
 from shipworthy.dashboard.reading import read_view
 from shipworthy.dashboard.view import AlertView, StatusView
 from shipworthy.gate.waivers import Waivers, waivers
 from shipworthy.store.holding import holder_of
+from shipworthy.wiring.alert_lives import AlertLife, read_alerts
 from shipworthy.wiring.comparing import read_shadow
 from shipworthy.wiring.keys import trusted_keys
 from shipworthy.wiring.project import Project
@@ -31,18 +31,20 @@ def read_status(project: Project) -> StatusView:
 
 
 def alert_views(project: Project) -> tuple[AlertView, ...]:
-    """Every alert and whether it has arrived everywhere, newest first."""
-    worst: dict[str, tuple[Alert, dict[str, str]]] = {}
-    for entry in reversed(project.ledger.entries("alert", project.contract.name)):
-        standing = entry.decode(Standing)
-        _, channels = worst.setdefault(standing.alert.id, (standing.alert, {}))
-        before = channels.get(standing.channel, standing.state)
-        channels[standing.channel] = max(before, standing.state, key=_RANK.__getitem__)
-    views = [
-        AlertView(alert.at, f"{alert.title}: {alert.text}", min(channels.values(), key=_RANK.__getitem__))
-        for alert, channels in worst.values()
-    ]
+    """Every alert, where it stands, and whether it has arrived everywhere, newest first."""
+    views = [_alert_view(one) for one in read_alerts(project, resolved=True).alerts]
     return tuple(sorted(views, key=lambda view: -view.at))
+
+
+def _alert_view(one: AlertLife) -> AlertView:
+    alert = one.life.alert
+    waiting = tuple(
+        f"{told.channel} has not taken it{': ' * bool(told.reason)}{told.reason}"
+        for told in one.told
+        if told.state != "delivered" and one.life.phase != "silenced"
+    )
+    worst = min((told.state for told in one.told), key=_RANK.__getitem__, default="pending")
+    return AlertView(alert.at, f"{alert.title}: {alert.text}", worst, one.life.phase, waiting)
 
 
 def _waived(found: Waivers) -> tuple[str, ...]:
