@@ -15,7 +15,7 @@ import shipworthy
 from shipworthy.adoption.records import Adoption
 from shipworthy.alerts.records import Silence, Standing, Turn
 from shipworthy.lineage.records import CodeSnapshot, DataPin, Diagnosis, Environment, Equivalence, Rebuild, Run
-from shipworthy.monitoring.records import Alarm, Moved, PayoffEvidence, Quality, WindowEvidence
+from shipworthy.monitoring.records import Alarm, Drill, Moved, PayoffEvidence, Quality, WindowEvidence
 from shipworthy.predictions import format as log
 from shipworthy.recording.held import Missed
 from shipworthy.refresh.records import Refresh, Trigger
@@ -29,6 +29,7 @@ KINDS = {
     "alert": Standing,
     "alert-turn": Turn,
     "alias": AliasChange,
+    "drill": Drill,
     "evidence": WindowEvidence,
     "quality": Quality,
     "rebuild": Rebuild,

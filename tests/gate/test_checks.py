@@ -12,6 +12,7 @@ from shipworthy.contract.records import Monitoring, RebuildRule, Serving
 from shipworthy.contract.study import study
 from shipworthy.contract.violations import violations
 from shipworthy.counts.reference import build
+from shipworthy.gate.checks.alerting import alerting
 from shipworthy.gate.checks.compatibility import compatibility
 from shipworthy.gate.checks.data import data
 from shipworthy.gate.checks.latency import latency
@@ -22,6 +23,7 @@ from shipworthy.gate.checks.rehearsal import Rehearsed, rehearsal
 from shipworthy.gate.checks.runtime import runtime
 from shipworthy.lineage.records import Rebuild
 from shipworthy.models.records import BundleDescription, RuntimeVerdict
+from shipworthy.monitoring.records import Drill, Reached
 from shipworthy.monitoring.self_consistency import settle
 from shipworthy.registry.records import LatencyVerdict, Rehearsal
 
@@ -41,6 +43,32 @@ def test_a_purpose_as_init_left_it_is_blocked_naming_the_key(contract, key):
     verdict = purpose(msgspec.structs.replace(contract.purpose, **{key: proposed[key]}))
     assert verdict.outcome == "blocked"
     assert verdict.reason.startswith(f"purpose.{key} still as")
+
+
+def drilled(**changes):
+    given = {"payoff": "wind", "share": 0.55, "windows": 12, "channels": (Reached("log", True, ""),)}
+    return Drill(1, "", "run-1", **{**given, "alert": "drill-1", **changes})
+
+
+def test_a_drill_whose_alert_arrived_passes_and_says_where():
+    told = alerting(drilled(channels=(Reached("log", True, ""), Reached("webhook", True, ""))), "drill-9")
+    assert (told.outcome, told.evidence) == ("passed", ("drill-9",))
+    assert "after 12 windows, and its alert arrived at webhook" in told.reason
+    assert "nobody else is told: name a webhook" in alerting(drilled()).reason
+
+
+@pytest.mark.parametrize(
+    ("drill", "outcome", "said"),
+    [
+        (None, "undecided", "no drill could be made"),
+        (drilled(windows=None, channels=()), "blocked", "55% of the rows of wind were moved, and no alarm was raised"),
+        (drilled(channels=(Reached("webhook", False, "it answered 500"),)), "blocked", "webhook: it answered 500"),
+    ],
+)
+def test_without_an_alert_that_arrives_nothing_is_watched(drill, outcome, said):
+    verdict = alerting(drill)
+    assert verdict.outcome == outcome
+    assert said in verdict.reason
 
 
 def test_data_that_fits_the_contract_passes(contract):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -100,12 +101,33 @@ def shadow(
 
 def watch(
     once: Annotated[bool, typer.Option("--once", help="Look at the closed windows and stop.")] = False,
+    drill: Annotated[bool, typer.Option("--drill", help="Show that a drift would be noticed and told.")] = False,
     project: Folder = HERE,
 ) -> None:
     """Weigh the evidence of drift and quality in closed windows; raise alarms and deliver alerts."""
+    if drill:
+        _drill(project)
+        return
     from shipworthy.wiring.watch import run_watch  # noqa: PLC0415 - start-up time
 
     run_watch(project, once=once)
+
+
+def _drill(project: Path) -> None:
+    from shipworthy.gate.checks.alerting import alerting  # noqa: PLC0415 - start-up time
+    from shipworthy.monitoring.records import Drill  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.drilling import drill_project  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
+
+    entry = drill_project(open_project(project))
+    drill = entry.decode(Drill)
+    verdict = alerting(drill, entry.id)
+    say(marked(verdict.outcome, f"{drill.subject}: {verdict.reason}"))
+    for reached in drill.channels:
+        why = f": {reached.reason}" if reached.reason else ""
+        say("  " + marked("passed" if reached.arrived else "blocked", f"{reached.channel}{why}"))
+    if verdict.outcome != "passed":
+        raise Refused("nobody would be told of a drift")
 
 
 def refresh(

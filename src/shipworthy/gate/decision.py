@@ -10,6 +10,7 @@ import msgspec
 from shipworthy import clock
 from shipworthy.contract.records import Enforcement
 from shipworthy.gate.checks import (
+    alerting,
     compatibility,
     data,
     latency,
@@ -33,6 +34,7 @@ CHECKS: tuple[str, ...] = (
     runtime.CHECK,
     rehearsal.CHECK,
     reference.CHECK,
+    alerting.CHECK,
     compatibility.CHECK,
 )
 

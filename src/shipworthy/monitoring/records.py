@@ -96,6 +96,27 @@ class Alarm(msgspec.Struct, frozen=True):
     words: str  # one sentence
 
 
+class Reached(msgspec.Struct, frozen=True):
+    """One channel that the alert of a drill went to."""
+
+    channel: str
+    arrived: bool
+    reason: str  # why it did not
+
+
+class Drill(msgspec.Struct, frozen=True):
+    """Ledger kind "drill", subject whose reference it was: what came of a drift that was made up."""
+
+    version: int
+    settings: str  # digest of [monitoring]
+    subject: str  # "flight-delay@3", a run's id, or "stand-in"
+    payoff: str  # what was moved
+    share: float  # of the rows that were moved
+    windows: int | None  # until the alarm; None: there was none
+    alert: str  # its id
+    channels: tuple[Reached, ...]  # the log first
+
+
 class Quality(msgspec.Struct, frozen=True):
     """Ledger kind "quality", key "<release>:<window>:<labels>": the gate's metric on a window's labelled rows."""
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import log
 
-from shipworthy.contract.records import Contract
+from shipworthy.contract.records import Contract, Monitoring
 from shipworthy.counts.reference import Reference
 from shipworthy.counts.windows import Counts
 from shipworthy.models.answers import Class
@@ -119,14 +119,10 @@ class Watch:
                 return None
             known = self._ledger.entries("evidence", self._model, subject=_subject(release))
             self._releases[release] = _Watched(
-                Following(release, reference, self._contract.monitoring, self._sharing(reference)),
+                Following(release, reference, self._contract.monitoring, sharing(reference, self._contract.monitoring)),
                 {entry.decode(WindowEvidence).window for entry in known},
             )
         return self._releases[release]
-
-    def _sharing(self, reference: Reference) -> int:
-        """How many things share the promise on false alarms: every payoff, and performance where it is watched."""
-        return len(reference.payoffs) + (self._contract.monitoring.performance is not None)
 
     def _window_of(self, release: int) -> int | None:
         watched = self._watched(release)
@@ -240,6 +236,11 @@ class Watch:
         if newest is not None:
             return [one for one in known if one.end <= newest - self._contract.monitoring.lateness]
         return known[:-1]
+
+
+def sharing(reference: Reference, monitoring: Monitoring) -> int:
+    """How many things share the promise on false alarms: every payoff, and performance where it is watched."""
+    return len(reference.payoffs) + (monitoring.performance is not None)
 
 
 def _subject(release: int) -> str:

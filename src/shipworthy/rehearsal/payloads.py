@@ -16,7 +16,7 @@ from shipworthy import clock
 from shipworthy.contract.faults import ARROW_TYPES, check
 from shipworthy.contract.records import Feature, Value
 from shipworthy.contract.tolerance import tolerates
-from shipworthy.models.columns import to_arrow
+from shipworthy.models.columns import from_arrow, to_arrow
 from shipworthy.models.records import Columns
 
 Cell = Value | None
@@ -48,6 +48,19 @@ def from_columns(features: Sequence[Feature], columns: Columns, bodies: int, *, 
     if not cells:
         return from_contract(features, bodies, rows=rows)
     return [body([cells[(number * rows + row) % len(cells)] for row in range(rows)]) for number in range(bodies)]
+
+
+def sampled(features: Sequence[Feature], rows: int, *, seed: int = 0) -> Columns:
+    """Rows that keep the contract, as columns: one (rows,) array a feature."""
+    source = random.Random(seed)
+    arrays = [_column(feature, [_sample(feature, source) for _ in range(rows)]) for feature in features]
+    return from_arrow(pa.table(arrays, names=[feature.name for feature in features]), features)
+
+
+def _column(feature: Feature, cells: Sequence[Cell]) -> pa.Array[Any]:
+    if feature.type != "timestamp":
+        return pa.array(cells, ARROW_TYPES[feature.type])
+    return pa.array([None if cell is None else clock.from_iso(str(cell)) for cell in cells], pa.timestamp("ns", "UTC"))
 
 
 def of_rows(features: Sequence[Feature], columns: Columns) -> bytes:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
+from shipworthy import clock
 from shipworthy.alerts.alertmanager import Alertmanager
 from shipworthy.alerts.channels import Channel
-from shipworthy.alerts.delivery import Delivery
+from shipworthy.alerts.delivery import Delivery, lives
 from shipworthy.alerts.journal import Journal
 from shipworthy.alerts.notifying import Apprise
 from shipworthy.alerts.records import Alert, Severity
@@ -20,6 +21,7 @@ from shipworthy.store.ledger import Entry
 from shipworthy.wiring.project import Project
 
 JOURNAL = "alerts.jsonl"
+DRILL = "drill"  # the cause of an alert that says that nothing is wrong
 FROM_ENVIRONMENT = "env:"  # what stands before the name of a variable, in place of an address that holds a secret
 
 _SEVERITY: Mapping[Ending, Severity] = {
@@ -78,6 +80,15 @@ def refreshes_over(project: Project) -> dict[str, str]:
         elif better:
             found[entry.id] = better
     return found
+
+
+def drills_over(project: Project) -> dict[str, str]:
+    """Alerts of drills that were killed before they ended what they had told, by id."""
+    found = lives(project.ledger, project.contract.name)
+    over = "the drill was killed"
+    return {
+        one.alert.id: over for one in found if one.alert.cause == DRILL and one.alert.at < clock.now() - clock.MINUTE
+    }
 
 
 def of_alarm(model: str, entry: Entry) -> Alert:

@@ -11,11 +11,12 @@ import msgspec
 from shipworthy.counts import reference as counting
 from shipworthy.errors import Undecided
 from shipworthy.gate import ml_test_score as sheet
-from shipworthy.gate.checks import compatibility, latency, purpose, rebuild, reference, rehearsal, runtime
+from shipworthy.gate.checks import alerting, compatibility, latency, purpose, rebuild, reference, rehearsal, runtime
 from shipworthy.gate.decision import Decision, decide
 from shipworthy.gate.waivers import waivers
 from shipworthy.lineage.records import Rebuild, Run
 from shipworthy.models.bundle import Bundle
+from shipworthy.monitoring.records import Drill
 from shipworthy.registry.aliases import Aliases
 from shipworthy.registry.manifest import REFERENCE_FILE
 from shipworthy.registry.names import run_of
@@ -28,6 +29,7 @@ from shipworthy.store.ledger import Entry
 from shipworthy.training.proof import earlier_proof
 from shipworthy.training.rebuild import beyond_budget
 from shipworthy.training.workplace import workplace
+from shipworthy.wiring.drilling import make_drill, reference_of_run, standing_drill
 from shipworthy.wiring.keys import trusted_keys
 from shipworthy.wiring.project import Project, Report, run_behind
 from shipworthy.wiring.quality import Rows, data_verdict, quality_verdict, read_rows
@@ -79,7 +81,8 @@ def check_run(project: Project, name: str, report: Report) -> Checked:
         ]
         report(f"measure the SLA: {run.contract.serving.rate:g} requests/s", None)
         verdicts += [_latency(checking), runtime.runtime(bundle.description), _rehearsal(checking)]
-        verdicts += [_reference(checking), _compatibility(checking)]
+        report("drill an alarm", None)
+        verdicts += [_reference(checking), _alerting(checking), _compatibility(checking)]
     for verdict in verdicts:
         project.ledger.append("verdict", run.model, verdict, subject=entry.id)
     return _checked(project, entry, run, verdicts)
@@ -165,6 +168,16 @@ def _reference(checking: Checking) -> Verdict:
     path = checking.bundle.folder / REFERENCE_FILE
     found = counting.decode(path.read_bytes()) if path.is_file() else None
     return reference.reference(checking.run.contract.monitoring, found)
+
+
+def _alerting(checking: Checking) -> Verdict:
+    """By the drill that stands, else by one that is made now, with the run's own reference."""
+    project = checking.project
+    entry = standing_drill(project)
+    if entry is None:
+        found = reference_of_run(project, checking.run)
+        entry = None if found is None else make_drill(project, found, checking.entry.id)
+    return alerting.alerting(None) if entry is None else alerting.alerting(entry.decode(Drill), entry.id)
 
 
 def _compatibility(checking: Checking) -> Verdict:

@@ -19,7 +19,7 @@ from shipworthy.refresh.records import Refresh
 from shipworthy.registry.aliases import Aliases
 from shipworthy.registry.records import Release
 from shipworthy.registry.releases import Releases
-from shipworthy.wiring.alerting import delivery_of, refreshes_over, unsaid
+from shipworthy.wiring.alerting import delivery_of, drills_over, refreshes_over, unsaid
 from shipworthy.wiring.processes import Stop, loop
 from shipworthy.wiring.project import Project, in_production, open_project
 from shipworthy.wiring.record import reference_reader
@@ -39,7 +39,7 @@ def run_watch(folder: Path, *, once: bool, stop: Stop | None = None) -> None:
             alarms = watch.step()
             for entry in alarms:
                 _logger.warning("alarm: %s", entry.decode(Alarm).words)
-            delivery.step(unsaid(project), {**watch.over(), **refreshes_over(project)})
+            delivery.step(unsaid(project), {**watch.over(), **refreshes_over(project), **drills_over(project)})
             return bool(alarms)
 
         step()
