@@ -21,6 +21,7 @@ from shipworthy.models.bundle import CODE, MODEL, PROBES
 from shipworthy.models.inside.convention import CONVERTED, EXACT
 from shipworthy.models.records import RuntimeName, TableKind
 from shipworthy.models.runtimes import FILES
+from shipworthy.store import layout
 
 INSIDE = Path(__file__).parent / "inside"
 TIMEOUT = 300.0  # seconds
@@ -120,6 +121,11 @@ def _spec(folder: Path, facts: Facts, result: Path, how: Sequence[str]) -> dict[
 def run_inside(python: Path, spec: Path, work: Path, timeout: float) -> str:
     """Does what a spec asks for, in a process of `python`'s environment; why there may be no result."""
     environment = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON}
+    if python.is_relative_to(layout.environments()):
+        # Nothing is compiled when an environment of ours is made, and each of these scripts is a process of its own:
+        # without bytecode they spend most of their time on compiling the same libraries.
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        environment["PYTHONPYCACHEPREFIX"] = str(python.parents[1].with_name(f"{python.parents[1].name}.bytecode"))
     try:
         done = subprocess.run(  # noqa: PLW1510 - a failure is a reason, not an error
             conversion_command(python, spec),

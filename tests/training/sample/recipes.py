@@ -36,7 +36,7 @@ def logistic(flights: pd.DataFrame, parameters: dict, seed: int):
 
 def forest(flights: pa.Table, parameters: dict, seed: int):
     """A forest on an Arrow table, whose annotation exists for type checking only."""
-    model = RandomForestClassifier(20, max_depth=4, random_state=seed)
+    model = RandomForestClassifier(20, max_depth=4, n_jobs=-1, random_state=seed)
     return ArrowModel(model, NUMBERS).fit(flights)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,8 @@ class Answerer:
     def answer(self, rows: Any) -> Any:
         """float64 (n, k): probabilities of the k classes; (n, 1) predictions of a regression."""
         numpy = importlib.import_module("numpy")
-        said = numpy.asarray(self._call(rows), dtype=numpy.float64)
+        with _in_order():
+            said = numpy.asarray(self._call(rows), dtype=numpy.float64)
         if self.classes and said.ndim == 1:  # a booster's own call: the probability of the second of two classes
             said = numpy.column_stack([1.0 - said, said])
         wanted = len(self.classes) or 1
@@ -46,6 +49,13 @@ def write(path: Path, answers: Any) -> None:
     numpy = importlib.import_module("numpy")
     with path.open("wb") as stream:
         numpy.lib.format.write_array(stream, numpy.ascontiguousarray(answers), version=(1, 0), allow_pickle=False)
+
+
+def _in_order() -> contextlib.AbstractContextManager[Any]:
+    """Forests of several workers add up their trees as these finish: the last bit would differ from call to call."""
+    joblib = sys.modules.get("joblib")
+    configured = getattr(joblib, "parallel_config", None) or getattr(joblib, "parallel_backend", None)
+    return configured(backend="sequential") if configured is not None else contextlib.nullcontext()
 
 
 def _method(model: Any, name: str) -> Callable[[Any], Any]:

@@ -7,6 +7,7 @@ the probes are sent through the pipeline's first steps, and a column that comes 
 from __future__ import annotations
 
 import importlib
+import json
 import math
 from collections import defaultdict
 from collections.abc import Iterator
@@ -82,6 +83,11 @@ def _splits(model: Any) -> Splits:
         yield from _of_histograms(model)
     elif hasattr(model, "booster_") or hasattr(model, "trees_to_dataframe"):
         yield from _of_lightgbm(getattr(model, "booster_", model))
+    elif hasattr(model, "get_booster"):
+        yield from _of_xgboost(model.get_booster())
+    elif hasattr(model, "get_borders"):
+        for column, borders in model.get_borders().items():
+            yield from ((int(column), float(border)) for border in borders)
     elif hasattr(model, "tree_"):
         yield from _of_tree(model)
     elif hasattr(model, "estimators_"):
@@ -114,3 +120,14 @@ def _of_lightgbm(booster: Any) -> Splits:
                 if node["decision_type"] == "<=":
                     yield node["split_feature"], float(node["threshold"])
                 waiting += [node["left_child"], node["right_child"]]
+
+
+def _of_xgboost(booster: Any) -> Splits:
+    """XGBoost sends what is less to the left: the last value that is, in single precision."""
+    numpy = importlib.import_module("numpy")
+    written = json.loads(bytes(booster.save_raw("json")))["learner"]["gradient_booster"]
+    for tree in written.get("model", {}).get("trees", ()):
+        split = [left != -1 and not kind for left, kind in zip(tree["left_children"], tree["split_type"], strict=True)]
+        at = numpy.array(tree["split_conditions"], dtype=numpy.float32)[split]
+        below = numpy.nextafter(at, numpy.float32(-numpy.inf)).tolist()
+        yield from zip(numpy.array(tree["split_indices"])[split].tolist(), below, strict=True)
