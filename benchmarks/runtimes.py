@@ -3,8 +3,9 @@
     python benchmarks/runtimes.py [--quick] [--json FILE]
 
 Models of made flights (3 categories, 11 numbers, gaps among them), packaged as a release is: converted in a process of
-their own, held against the library's answers on probes with both sides of split points, timed with one thread.
-docs/reference/runtimes.md shows the table that this prints.
+their own, held against the library's answers on probes with both sides of split points and unseen categories, timed
+with one thread for 1, 24 and 20,000 rows. treelite, which shipworthy does not use, is handed the numbers that a pipeline
+makes, and so has less to do. docs/reference/runtimes.md shows the table that this prints.
 """
 
 from __future__ import annotations
@@ -22,16 +23,21 @@ from typing import Any
 
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from shipworthy.contract.records import Feature
-from shipworthy.models.columns import schema
+from shipworthy.models.bundle import Bundle
+from shipworthy.models.columns import from_arrow, schema
 from shipworthy.models.converting import Facts
+from shipworthy.models.equality import compare
 from shipworthy.models.inside.convention import CONVERTED, EXACT
+from shipworthy.models.inside.own_call import as_table, median, own_call
 from shipworthy.models.packaging import package
+from shipworthy.models.runtimes import load
 
 CATEGORIES = {"carrier": 16, "origin": 3, "destination": 100}
 NUMBERS = [f"number_{place}" for place in range(11)]
@@ -41,6 +47,7 @@ FEATURES = (
 )
 TOLERANCE = 1e-5
 PROBES = 1000
+SIZES = {"one": 1, "tick": 24, "table": 20_000}  # rows of a call
 
 
 def main() -> None:
@@ -51,7 +58,12 @@ def main() -> None:
     options = parser.parse_args()
     rows, trees = (2_000, 20) if options.quick else (50_000, 150)
     measured = [row for family, make in families(trees).items() for row in measure(family, make(), rows)]
-    ratios = {row["family"]: row["faster_one"] for row in measured if row["runtime"] == f"onnx, {EXACT}"}
+    own = {row["family"]: row["microseconds_one"] for row in measured if row["runtime"] == OWN}
+    ratios = {
+        row["family"]: own[row["family"]] / row["microseconds_one"]
+        for row in measured
+        if row["runtime"] == f"onnx, {EXACT}" and row["microseconds_one"]
+    }
     print(as_markdown(measured))
     if options.json:
         options.json.write_text(json.dumps({"rows": measured, "ratios": ratios}, indent=1))
@@ -59,6 +71,7 @@ def main() -> None:
 
 def families(trees: int) -> dict[str, Callable[[], Any]]:
     """Name -> an untrained pipeline."""
+    import catboost
     import lightgbm
     import xgboost
     from sklearn import ensemble, linear_model, neural_network
@@ -78,7 +91,12 @@ def families(trees: int) -> dict[str, Callable[[], Any]]:
         hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
         return make_pipeline(make_column_transformer((hot, names), (numbers, NUMBERS)), model)
 
+    def worded(model: Any) -> Any:
+        return Worded(model)
+
     sets = {"categorical_features": [0, 1, 2], "early_stopping": False}
+    few = {"n_jobs": 1, "n_estimators": trees}
+    cat = {"iterations": trees, "verbose": 0, "thread_count": 1, "allow_writing_files": False}
     return {
         "HistGradientBoosting": lambda: numbered(
             ensemble.HistGradientBoostingClassifier(max_iter=trees, early_stopping=False)
@@ -86,47 +104,139 @@ def families(trees: int) -> dict[str, Callable[[], Any]]:
         "HistGradientBoosting, category sets": lambda: numbered(
             ensemble.HistGradientBoostingClassifier(max_iter=trees, **sets)
         ),
-        "LightGBM": lambda: numbered(lightgbm.LGBMClassifier(n_estimators=trees, n_jobs=1, verbose=-1)),
-        "XGBoost": lambda: numbered(xgboost.XGBClassifier(n_estimators=trees, n_jobs=1)),
+        "LightGBM": lambda: numbered(lightgbm.LGBMClassifier(verbose=-1, **few)),
+        "LightGBM, pandas categories": lambda: worded(lightgbm.LGBMClassifier(verbose=-1, **few)),
+        "XGBoost": lambda: numbered(xgboost.XGBClassifier(**few)),
+        "XGBoost, pandas categories": lambda: worded(xgboost.XGBClassifier(enable_categorical=True, **few)),
+        "XGBoost, numbers alone": lambda: Numbers(xgboost.XGBClassifier(**few)),
+        "CatBoost, words": lambda: catboost.CatBoostClassifier(cat_features=names, **cat),
+        "CatBoost, numbers alone": lambda: Numbers(catboost.CatBoostClassifier(**cat)),
         "RandomForest": lambda: numbered(ensemble.RandomForestClassifier(trees, max_depth=12, random_state=0)),
         "LogisticRegression": lambda: scaled(linear_model.LogisticRegression(max_iter=300)),
         "MLP": lambda: scaled(neural_network.MLPClassifier((32,), max_iter=100, tol=1e-2, random_state=0)),
     }
 
 
+class Worded:
+    """Fits a booster on pandas categories."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def fit(self, frame: pd.DataFrame, late: Any) -> Any:
+        """The booster itself."""
+        return self._model.fit(frame.astype(dict.fromkeys(CATEGORIES, "category")), late)
+
+
+class Numbers(Worded):
+    """Fits a booster on the numbers."""
+
+    def fit(self, frame: pd.DataFrame, late: Any) -> Any:
+        """The booster itself."""
+        return self._model.fit(frame[NUMBERS], late)
+
+
+OWN = "the library's own call"
+
+
 def measure(family: str, model: Any, rows: int) -> list[dict[str, Any]]:
-    """One row a runtime: ours, skl2onnx's, the library's own."""
+    """One row a runtime: ours, skl2onnx's, the booster's own, treelite's, and the call that they are compared with."""
     frame, late = flights(rows, seed=0)
-    model.fit(frame, late)
-    table = probes(model)
-    facts = Facts("flights", "classification", FEATURES, (0, 1), "late", family, "pandas")
+    model = model.fit(frame, late)
+    alone = "alone" in family
+    features = tuple(feature for feature in with_words(frame) if feature.type == "float" or not alone)
+    table = probes().select([feature.name for feature in features])
+    call = own_call(model, "classification")
+    facts = Facts("flights", "classification", features, (0, 1), "late", family, "pandas")
+    asked = pa.Table.from_pandas(
+        flights(SIZES["table"], seed=4)[0], schema=schema(with_words(frame)), preserve_index=False
+    ).select(table.column_names)
     found = []
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         (folder / "model.pkl").write_bytes(pickle.dumps(model))
         pq.write_table(table, folder / "probes.parquet")
-        np.save(folder / "probe_answers.npy", model.predict_proba(table.to_pandas()))
+        np.save(folder / "probe_answers.npy", call(as_table(table, "pandas")))
         for how in (EXACT, CONVERTED):
             said = package(folder, facts, tolerance=TOLERANCE, python=Path(sys.executable), how=(how,))
-            by_name = {verdict.name: verdict for verdict in said.runtimes}
-            own = by_name["python"]
-            found.append(_row(family, f"onnx, {how}", by_name["onnx"], own))
-    return [*found, _row(family, "the library's own call", own, own)]
+            bundle = Bundle.open(folder)
+            for verdict in said.runtimes:
+                if verdict.name != "python" and (verdict.name == "onnx" or how == EXACT):
+                    name = f"onnx, {how}" if verdict.name == "onnx" else verdict.name
+                    costs = of_runtime(load(bundle, verdict.name), asked, features) if verdict.equal else {}
+                    found.append(_row(family, name, verdict.equal, verdict.largest_difference, verdict.reason, costs))
+    found.append(of_treelite(family, model, table, asked, call))
+    costs = timed(lambda rows: call(as_table(rows, "pandas")), asked.slice)
+    return [*found, _row(family, OWN, True, 0.0, "", costs)]
 
 
-def _row(family: str, runtime: str, verdict: Any, own: Any) -> dict[str, Any]:
-    one = verdict.microseconds_one
+def of_runtime(runtime: Any, asked: pa.Table, features: tuple[Feature, ...]) -> dict[str, float]:
+    """What columns cost that are at hand as a server has them."""
+    columns = from_arrow(asked, features)
+    return timed(runtime.predict, lambda start, rows: [column[start : start + rows] for column in columns])
+
+
+def of_treelite(
+    family: str, model: Any, table: pa.Table, asked: pa.Table, call: Callable[[Any], Any]
+) -> dict[str, Any]:
+    """Treelite's interpreter (GTIL) in double precision, over what the steps before the trees make of the rows."""
+    import treelite
+
+    steps = model[:-1] if hasattr(model, "steps") else None
+    trees = model[-1] if hasattr(model, "steps") else model
+
+    def numbers(rows: pa.Table) -> Any:
+        frame = as_table(rows, "pandas")
+        return np.asarray(frame if steps is None else steps.transform(frame), dtype=float)
+
+    try:
+        if hasattr(trees, "get_booster"):
+            read, precision = treelite.frontend.from_xgboost(trees.get_booster()), np.float32
+        elif hasattr(trees, "booster_"):
+            read, precision = treelite.frontend.from_lightgbm(trees.booster_), np.float64
+        else:
+            read, precision = treelite.sklearn.import_model(trees), np.float64
+        said = treelite.gtil.predict(read, numbers(table).astype(precision), nthread=1).reshape(table.num_rows, -1)
+        compared = compare(call(as_table(table, "pandas"))[:, -1:], said[:, -1:].astype(float), TOLERANCE)
+        ready = numbers(asked).astype(precision)
+    except Exception as error:
+        return _row(family, "treelite", False, None, f"{type(error).__name__}: {error}", {})
+    if not compared.equal:
+        return _row(family, "treelite", False, compared.largest_difference, compared.reason, {})
+    costs = timed(lambda rows: treelite.gtil.predict(read, rows, nthread=1), lambda at, rows: ready[at : at + rows])
+    return _row(family, "treelite", True, compared.largest_difference, "", costs)
+
+
+def timed(predict: Callable[[Any], Any], part: Callable[[int, int], Any]) -> dict[str, float]:
+    """Median microseconds of a call, by the number of its rows; `part(start, rows)` gives them."""
+    times = {"one": 300, "tick": 100, "table": 5}
+    return {
+        size: median(predict, [part(rows * turn, rows) for turn in range(100 if rows < 1000 else 1)], times[size])
+        for size, rows in SIZES.items()
+    }
+
+
+def _row(
+    family: str, runtime: str, equal: bool, far: float | None, reason: str, costs: dict[str, float]
+) -> dict[str, Any]:
     return {
         "family": family,
         "runtime": runtime,
-        "equal": verdict.equal,
-        "probes": verdict.probes,
-        "largest_difference": verdict.largest_difference,
-        "microseconds_one": one,
-        "microseconds_batch": verdict.microseconds_batch,
-        "faster_one": own.microseconds_one / one if one else None,
-        "reason": verdict.reason,
+        "equal": equal,
+        "largest_difference": far,
+        "reason": reason,
+        **{f"microseconds_{size}": costs.get(size) for size in SIZES},
     }
+
+
+def with_words(frame: pd.DataFrame) -> tuple[Feature, ...]:
+    """The features, with the words that training has seen."""
+    return tuple(
+        msgspec.structs.replace(each, values=tuple(sorted(frame[each.name].unique())))
+        if each.type == "category"
+        else each
+        for each in FEATURES
+    )
 
 
 def flights(rows: int, seed: int) -> tuple[pd.DataFrame, Any]:
@@ -143,7 +253,7 @@ def flights(rows: int, seed: int) -> tuple[pd.DataFrame, Any]:
     return frame, late.astype(int).to_numpy()
 
 
-def probes(model: Any) -> pa.Table:
+def probes() -> pa.Table:
     """New rows, unseen categories, and values on and beside what can be split points."""
     frame, _ = flights(PROBES, seed=1)
     frame.loc[:20, "carrier"] = "never seen"
@@ -159,13 +269,14 @@ def probes(model: Any) -> pa.Table:
 def as_markdown(rows: list[dict[str, Any]]) -> str:
     """The table of the reference."""
     lines = [
-        "| family | runtime | equal | largest difference | one row, µs | a row of 1,000, µs |",
-        "|---|---|---|---|---|---|",
+        "| family | runtime | equal | largest difference | 1 row, µs | 24 rows, µs | 20,000 rows, ms |",
+        "|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         far = "–" if row["largest_difference"] is None else f"{row['largest_difference']:.1g}"
         equal = "yes" if row["equal"] else "**no**" if far != "–" else "not made"
-        costs = [_figure(row["microseconds_one"]), _figure(row["microseconds_batch"])]
+        table = row["microseconds_table"]
+        costs = [_figure(row["microseconds_one"]), _figure(row["microseconds_tick"]), _figure(table and table / 1000)]
         lines.append(f"| {' | '.join([row['family'], row['runtime'], equal, far, *costs])} |")
     return "\n".join(lines)
 
