@@ -4,7 +4,7 @@
 
 Models of made flights (3 categories, 11 numbers, gaps among them), packaged as a release is: converted in a process of
 their own, held against the library's answers on probes with both sides of split points and unseen categories, timed
-with one thread for 1, 24 and 20,000 rows. treelite, which shipworthy does not use, is handed the numbers that a pipeline
+with one thread for 1, 24 and 20,000 rows. treelite, which shipworthy leaves out, is handed the numbers that a pipeline
 makes, and so has less to do. docs/reference/runtimes.md shows the table that this prints.
 """
 
