@@ -11,7 +11,9 @@ from shipworthy.dashboard.view import (
     EvidenceView,
     Mark,
     QualityView,
+    RecorderView,
     ReleaseView,
+    ShadowView,
     StatusView,
 )
 
@@ -76,4 +78,6 @@ def status() -> StatusView:
         promise="at most 1 false alarm a year",
         newest=START + 60 * DAY,
         running="process 123",
+        recorder=RecorderView(1_200, 90_000, 7.5, 600.0),
+        shadow=ShadowView(3, START, True, 100, 100, 0, 0, 0, 0.3, 0.01, 0.1, 0.2, 60, 40, 2.0, "", 50, 1.0, 5, ()),
     )

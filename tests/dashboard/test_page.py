@@ -1,17 +1,22 @@
 """The page in a real browser."""
 
+import re
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 import uvicorn
 from dashboard import samples
+from prometheus_client.parser import text_string_to_metric_families
 
 from shipworthy.dashboard.app import Page
+from shipworthy.dashboard.figures import HELP
 
+HTTP = Path(__file__).parents[2] / "docs" / "reference" / "http.md"
 SCRAPE = """shipworthy_requests_total{{model="flight-delay",status="200"}} {count}
 # TYPE shipworthy_request_seconds histogram
 shipworthy_request_seconds_bucket{{le="0.001"}} {count}
@@ -68,6 +73,30 @@ def test_programs_get_what_people_see(url):
     found = httpx.get(f"{url}/status.json").json()
     assert found["live"]["number"] == 2
     assert [mark["kind"] for mark in found["marks"]] == ["alarm", "released", "held"]
+
+
+def test_prometheus_reads_what_only_the_ledger_and_the_log_know(url):
+    answer = httpx.get(f"{url}/metrics")
+    found = {family.name: family for family in text_string_to_metric_families(answer.text)}
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert set(found) == set(HELP)
+    assert {family.type for family in found.values()} == {"gauge"}
+    (lag,) = found["shipworthy_recorder_lag_seconds"].samples
+    assert (lag.labels, lag.value) == ({"model": "flight-delay"}, 7.5)
+    (differing,) = found["shipworthy_shadow_differing_rows"].samples
+    assert (differing.labels, differing.value) == ({"model": "flight-delay", "release": "3"}, 30)
+
+
+def test_the_figures_of_the_page_are_told_in_the_reference():
+    told = re.findall(r"^\| `(shipworthy_\w+)` \| [^|]*\|$", HTTP.read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(told) == sorted(HELP)
+
+
+def test_a_shadow_and_a_recorder_that_is_behind_are_shown(url):
+    text = httpx.get(url).text
+    assert "@3 is the shadow" in text
+    assert "30.00% answered differently" in text
+    assert "Recording is 8 s behind: about 1,200 rows." in text
 
 
 def test_the_drawing_library_comes_from_this_server_and_names_no_other(url):

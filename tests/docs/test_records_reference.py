@@ -18,6 +18,8 @@ from shipworthy.lineage.records import CodeSnapshot, DataPin, Diagnosis, Environ
 from shipworthy.monitoring.records import Alarm, Drill, Moved, PayoffEvidence, Quality, WindowEvidence
 from shipworthy.predictions import format as log
 from shipworthy.recording.held import Missed
+from shipworthy.recording.lagging import Noted
+from shipworthy.recording.retention import Removal
 from shipworthy.refresh.records import Refresh, Trigger
 from shipworthy.registry.records import AliasChange, LatencyVerdict, Rehearsal, Release, Verdict, Waiver
 from shipworthy.store.tables import entries, metadata
@@ -33,10 +35,12 @@ KINDS = {
     "evidence": WindowEvidence,
     "quality": Quality,
     "rebuild": Rebuild,
+    "recorder": Noted,
     "refresh": Refresh,
     "refresh-begun": Trigger,
     "rehearsal": Rehearsal,
     "release": Release,
+    "retention": Removal,
     "run": Run,
     "shadow-missed": Missed,
     "silence": Silence,

@@ -184,7 +184,7 @@ def test_what_is_recorded_stays_until_the_shadow_has_read_it(project: Project, m
     assert len(reader.segments(project.layout.logs(MODEL))) > 5
     assert recorder.lag().bytes == 0
     assert not recorder.step(), "what is held keeps nobody busy"
-    assert lag(project.layout.logs(MODEL), project.ledger, MODEL, key(SHADOW), rows=True).rows == len(ids)
+    assert lag(project.layout.logs(MODEL), project.ledger, MODEL, key(SHADOW)).rows == len(ids)
     shadow(project).flush()
     recorder.flush()
     assert reader.segments(project.layout.logs(MODEL)) == []

@@ -120,7 +120,7 @@ class Shop:
         self.trusted = trusted_folder(folder / "configuration")
         self._key = signing_key(folder / "configuration")
 
-    def release(self, number: int, shift: float = 0.0, prepare=None) -> Path:
+    def release(self, number: int, shift: float = 0.0, prepare=None, *, shadow=False) -> Path:
         """A release folder as the registry leaves it; `prepare(folder)` changes the bundle before it is signed."""
         folder = write_bundle(self.folder / "releases" / str(number), shift)
         if prepare is not None:
@@ -132,7 +132,7 @@ class Shop:
             for path in folder.rglob("*")
             if path.is_file()
         ]
-        identity = Identity(1, "flight-delay", number, "run-1", promised.digest, True, (), 0)
+        identity = Identity(1, "flight-delay", number, "run-1", promised.digest, True, (), 0, shadow)
         manifest = manifest_statement(identity, files)
         (folder / "manifest.json").write_bytes(manifest.encode())
         (folder / "manifest.dsse.json").write_bytes(self._key.sign(manifest))

@@ -2,15 +2,16 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
-from tests.serving.conftest import ROW, Caller, contract, expected, predict, write_bundle
+from tests.serving.conftest import ROW, Caller, contract, expected, predict, request, write_bundle
 
 from shipworthy.errors import InUse, Refused, ShipworthyError, Tampered, WrongUse
 from shipworthy.models.runtimes.stand_in import stand_in_bundle
@@ -122,6 +123,64 @@ def test_a_swap_drops_no_request_and_every_answer_names_its_release(shop, worker
         assert {1, 2, 3} == {release for _, release in load.releases}
     found = logged(shop.logs)
     assert load.answered.items() <= found.items()
+
+
+def test_ten_swaps_in_a_row_drop_nothing_and_name_no_wrong_release(shop):
+    """Each as soon as the last one is over; what was read before a swap is answered by whoever reads it."""
+    folders = {number: shop.release(number, shift) for number, shift in SHIFTS.items()}
+    with running(shop.supervisor(folders[1])) as supervisor:
+        with Load(supervisor.url) as load:
+            for turn in range(10):
+                supervisor.swap(folders[(2, 3, 1)[turn % 3]])
+            load.wait_for(20)
+        assert not load.lost
+        with Caller(supervisor.url) as caller:
+            caller.send(request("/metrics", b"", "GET"))
+            _, _, figures = caller.answer()
+        assert b'shipworthy_swaps_total{model="flight-delay"} 10' in figures
+    assert load.answered.items() <= logged(shop.logs).items()
+
+
+def test_callers_that_wait_in_the_queue_of_a_dead_worker_are_answered_by_the_next(shop):
+    """Twenty of them have connected and sent, and nobody has accepted: none is reset."""
+    with running(shop.supervisor(shop.release(1))) as supervisor, ExitStack() as open_:
+        os.kill(supervisor.status().workers[0].pid, signal.SIGSTOP)
+        callers = [open_.enter_context(Caller(supervisor.url)) for _ in range(20)]
+        for caller in callers:
+            caller.send(predict(ROW))
+        os.kill(supervisor.status().workers[0].pid, signal.SIGKILL)
+        assert [caller.answer()[0] for caller in callers] == [200] * 20
+
+
+def test_a_full_disk_turns_a_worker_unready_and_loses_nothing_that_was_answered(shop):
+    """The kernel refuses the log's bytes, as it does on a full disk; later there is room again."""
+    with running(shop.supervisor(shop.release(1))) as supervisor, Caller(supervisor.url) as caller:
+        pid = supervisor.status().workers[0].pid
+        answered = [caller.ask("/predict", {"rows": [ROW], "ids": [f"before-{turn}"]}) for turn in range(5)]
+        (log,) = [segment.path for segment in reader.segments(shop.logs)]
+        _, unlimited = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        for room in (0, 10):  # none at all, and room for a part of a record
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (log.stat().st_size + room, unlimited))
+            refused = caller.ask("/predict", {"rows": [ROW], "ids": ["refused"]})
+            assert (refused[0], "log" in refused[1]["error"]) == (503, True)
+            assert caller.ask("/v2/health/ready")[0] == 503
+            assert caller.ask("/v2/health/live")[0] == 200
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (unlimited, unlimited))
+        answered += [caller.ask("/predict", {"rows": [ROW], "ids": [f"after-{turn}"]}) for turn in range(5)]
+        assert caller.ask("/v2/health/ready")[0] == 200
+        assert supervisor.status().workers[0].pid == pid
+    assert [status for status, _ in answered] == [200] * 10
+    ids = {said["predictions"][0]["id"]: said["predictions"][0]["id"] for _, said in answered}
+    found = logged(shop.logs)
+    assert ids.keys() == found.keys(), "what was refused is not in the log"
+
+
+def test_what_was_signed_as_a_shadow_is_never_served(shop):
+    live, shadow = shop.release(1), shop.release(2, shadow=True)
+    with running(shop.supervisor(live)) as supervisor:
+        with pytest.raises(Refused, match="flight-delay@2 was signed as a shadow"):
+            supervisor.swap(shadow)
+        assert supervisor.status().workers[0].release == 1
 
 
 def test_another_interpreter_takes_over_without_a_dropped_request(shop):

@@ -27,8 +27,7 @@ def say_status(view: StatusView) -> None:
         say(marked("blocked", "nothing is live: `shipworthy ship` makes the first release"))
     else:
         _say_release(view.live, view.previous)
-    if view.shadow is not None:
-        _say_shadow(view.shadow)
+    _say_readers(view)
     for waiver in view.waivers:
         say(marked("waived", waiver))
     for alert in view.alerts:
@@ -52,6 +51,17 @@ def _say_release(release: ReleaseView, previous: int | None) -> None:
     say("  " + marked("passed" if "landlock" in release.sandbox else "waived", f"{'sandbox':<14} {release.sandbox}"))
     for check in release.checks:
         say("  " + marked(check.outcome, f"{check.check:<14} {check.reason}"))
+
+
+def _say_readers(view: StatusView) -> None:
+    """Who reads the log, where there is anything to say."""
+    if view.shadow is not None:
+        _say_shadow(view.shadow)
+    if view.recorder is not None and view.recorder.bytes:
+        behind = view.recorder
+        state = "blocked" if behind.seconds > behind.limit else "done"
+        left = f"about {behind.rows:,} rows, {behind.bytes:,} bytes"
+        say(marked(state, f"recording is {behind.seconds:.0f} s behind: {left}"))
 
 
 def _say_shadow(shadow: ShadowView) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shipworthy import clock
-from shipworthy.contract.records import Metric, Task
+from shipworthy.contract.records import Metric, Recording, Task
 from shipworthy.contract.rules import did_you_mean
 from shipworthy.contract.schema import METRICS, Needs
 from shipworthy.contract.sources import Source
@@ -44,6 +44,20 @@ def across(draft: Draft) -> Iterator[Mistake]:
     yield from _metric(draft)
     yield from _labels(draft)
     yield from _retraining(draft)
+    yield from _recording(draft)
+
+
+def _recording(draft: Draft) -> Iterator[Mistake]:
+    section = draft.tables["recording"]
+    every = section.get("commit_every") or Recording().commit_every
+    after = section.get("alert_after") or Recording().alert_after
+    if after <= every:
+        key = "alert_after" if "alert_after" in section.written else "commit_every"
+        yield section.wrong(
+            key,
+            f"alert_after longer than commit_every ({clock.spoken(after)} and {clock.spoken(every)})",
+            "an answer waits as long as commit_every with nothing wrong",
+        )
 
 
 def of_feature(section: Section) -> Iterator[Mistake]:

@@ -128,6 +128,9 @@ class Recording(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     commit_every: int = 60_000_000_000  # ns between commits at most
     commit_bytes: int = 64 * 2**20
+    keep: int | None = None  # ns after its arrival that a row stays in the Delta table; None = for ever
+    max_size: int | None = None  # bytes of the Delta table; beyond, the oldest rows go. None = any
+    alert_after: int = 600_000_000_000  # ns that an answer may wait for its recording before somebody is told
     shadow_log: int = 1_000_000_000  # bytes of log kept for a shadow that is behind; beyond, it misses the oldest rows
 
 

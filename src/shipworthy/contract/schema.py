@@ -126,7 +126,17 @@ SERVING = Table(
         "event_time": text("the name of a timestamp feature"),
     },
 )
-RECORDING = Table(records.Recording, {"commit_every": duration(), "commit_bytes": whole(1), "shadow_log": size()})
+RECORDING = Table(
+    records.Recording,
+    {
+        "commit_every": duration(),
+        "commit_bytes": whole(1),
+        "keep": duration(),
+        "max_size": size(),
+        "alert_after": duration(),
+        "shadow_log": size(),
+    },
+)
 SCORING = Table(records.Scoring, {"schedule": CRON, "deadline": duration()})
 MONITORING = Table(
     records.Monitoring,

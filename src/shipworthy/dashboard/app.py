@@ -20,6 +20,7 @@ from starlette.routing import Route
 from shipworthy import clock
 from shipworthy.contract.records import Contract
 from shipworthy.dashboard import charts
+from shipworthy.dashboard.figures import CONTENT, exposition
 from shipworthy.dashboard.traffic import Traffic, parse
 from shipworthy.dashboard.view import StatusView
 
@@ -47,6 +48,7 @@ class Page:
         routes = [
             Route("/", self.page),
             Route("/status.json", self.status),
+            Route("/metrics", self.metrics),
             Route("/traffic.json", self.traffic),
             Route("/vega.js", self.script),
         ]
@@ -64,6 +66,10 @@ class Page:
         """What the page shows, for programs."""
         view = await run_in_threadpool(self._read)
         return Response(msgspec.json.encode(view), media_type="application/json")
+
+    async def metrics(self, _request: Request) -> Response:
+        """Figures for Prometheus that the server does not have."""
+        return Response(exposition(await run_in_threadpool(self._read)), media_type=CONTENT)
 
     async def traffic(self, _request: Request) -> Response:
         """The charts that follow the traffic."""

@@ -12,6 +12,7 @@ from shipworthy.dashboard.view import (
     EvidenceView,
     Mark,
     QualityView,
+    RecorderView,
     ReleaseView,
     ShadowView,
     StatusView,
@@ -33,6 +34,7 @@ def read_view(
     alerts: tuple[AlertView, ...],
     running: str,
     shadow: ShadowView | None = None,
+    recorder: RecorderView | None = None,
 ) -> StatusView:
     """Everything of one model as it stands now. `waivers`: what there is to say of them."""
     model, aliases = contract.name, Aliases(ledger)
@@ -62,6 +64,7 @@ def read_view(
         running=running,
         refreshing=_refreshing(ledger, model),
         shadow=shadow,
+        recorder=recorder,
     )
 
 

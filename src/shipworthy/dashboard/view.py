@@ -68,6 +68,15 @@ class TrafficView(msgspec.Struct, frozen=True):
     refused: float  # a second: violations and overload
 
 
+class RecorderView(msgspec.Struct, frozen=True):
+    """How far recording is behind."""
+
+    rows: int  # about; exact while they are few
+    bytes: int
+    seconds: float  # that the oldest answer has waited
+    limit: float  # seconds that it may
+
+
 class ShadowWindow(msgspec.Struct, frozen=True):
     """How a shadow compares with the release that answered, in one window."""
 
@@ -99,6 +108,7 @@ class ShadowView(msgspec.Struct, frozen=True):
     error: str  # one that it raised
     behind_bytes: int  # of the log
     behind_seconds: float
+    behind_rows: int  # about; exact while they are few
     windows: tuple[ShadowWindow, ...]  # oldest first
 
 
@@ -134,3 +144,4 @@ class StatusView(msgspec.Struct, frozen=True):
     running: str  # who holds the state: "process 123 since …", or "nobody: `shipworthy up` starts it"
     refreshing: str = ""  # the refresh under way, in plain words
     shadow: ShadowView | None = None  # only while there is one
+    recorder: RecorderView | None = None  # None: not asked

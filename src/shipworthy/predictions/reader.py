@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import msgspec
 import numpy as np
@@ -30,6 +30,9 @@ from shipworthy.predictions.format import (
 from shipworthy.predictions.ids import PredictionId
 from shipworthy.predictions.log import LOCK, REHEARSAL
 
+# Bytes of an unsigned integer in MessagePack by its first one; smaller ones are that byte.
+_WIDTHS = {0xCC: 2, 0xCD: 3, 0xCE: 5, 0xCF: 9}
+_BEGINNING = 20  # bytes of a payload that hold its first two integers
 _decode_payload = msgspec.msgpack.Decoder(Payload).decode
 _decode_header = msgspec.json.Decoder(Header).decode
 
@@ -118,6 +121,43 @@ def read(path: Path, start: int = 0) -> Iterator[Record]:
             file.seek(start)
         while (record := _record(path, file, head)) is not None:
             yield record
+
+
+class Skimmed(NamedTuple):
+    """What a stretch of a segment holds."""
+
+    rows: int
+    bytes: int
+
+
+def skim(path: Path, start: int = 0, limit: int | None = None) -> Skimmed:
+    """Rows from `start` to the end, or until `limit` bytes are passed: only the beginning of each record is read.
+
+    What stands there is not checked against its checksum.
+    """
+    with path.open("rb", buffering=2**16) as file:
+        if _header(path, file) is None:
+            return Skimmed(0, 0)
+        begin = max(start, file.tell())
+        at, rows, size = begin, 0, path.stat().st_size
+        while at + HEAD.size < size and (limit is None or at - begin < limit):
+            file.seek(at)
+            head = file.read(HEAD.size + _BEGINNING)
+            end = at + HEAD.size + HEAD.unpack_from(head)[0]
+            if end > size or len(head) < HEAD.size + _BEGINNING or end == at + HEAD.size:
+                break
+            rows += _rows(head[HEAD.size :])
+            at = end
+    return Skimmed(rows, at - begin)
+
+
+def _rows(payload: bytes) -> int:
+    """The second element of the array that a payload is (MessagePack)."""
+    unpacker = payload[1:]  # after the array's own byte
+    width = _WIDTHS.get(unpacker[0], 1)
+    unpacker = unpacker[width:]
+    width = _WIDTHS.get(unpacker[0], 1)
+    return unpacker[0] if width == 1 else int.from_bytes(unpacker[1:width], "big")
 
 
 def find(logs: Path, id_: PredictionId) -> tuple[Header, Record]:

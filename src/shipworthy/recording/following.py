@@ -29,6 +29,7 @@ from shipworthy.recording.source import Rules, Source, Task
 from shipworthy.store.leases import Leases
 from shipworthy.store.ledger import Ledger
 
+SKIMMED = 16 * 2**20  # bytes
 LEASE = 10 * clock.SECOND  # after so long another process goes on where a killed one stopped
 _log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class Lag:
     bytes: int
     seconds: float  # since the oldest of it arrived
     sources: int  # that have some
-    rows: int = 0  # counted only where asked for
+    rows: int = 0  # counted in the first SKIMMED bytes of a segment, and beyond in proportion
 
 
 class Follower:
@@ -162,16 +163,15 @@ def listed(logs: Path) -> Iterator[tuple[str, list[Segment]]]:
         yield name, list(segments)
 
 
-def lag(logs: Path, ledger: Ledger, model: str, key: Callable[[str], str], *, rows: bool = False) -> Lag:
-    """How far the reader whose batches are called `key(source)` is behind; `rows`: count them, which reads them."""
+def lag(logs: Path, ledger: Ledger, model: str, key: Callable[[str], str]) -> Lag:
+    """How far the reader whose batches are called `key(source)` is behind, whoever that is and whether it lives."""
     missing, arrivals, count = 0, list[int](), 0
     for source, segments in listed(logs):
         newest = batches.newest(ledger, model, key(source))
         left = [(segment, unrecorded(segment, newest)) for segment in segments]
         missing += sum(length for _, (length, _) in left)
         arrivals += [arrival for _, (_, arrival) in left if arrival is not None][:1]
-        if rows:
-            count += sum(rows_left(segment, newest) for segment, (length, _) in left if length)
+        count += sum(_about(segment, newest, length) for segment, (length, _) in left if length)
     behind = (clock.now() - min(arrivals)) / clock.SECOND if arrivals else 0.0
     return Lag(missing, max(0.0, behind), len(arrivals), count)
 
@@ -193,6 +193,15 @@ def rows_left(segment: Segment, newest: batches.Batch | None) -> int:
     start = _begin(segment, newest)
     with suppress(FileNotFoundError):
         return 0 if start is None else sum(record.rows for record in reader.read(segment.path, start))
+    return 0
+
+
+def _about(segment: Segment, newest: batches.Batch | None, length: int) -> int:
+    """Rows in the `length` bytes of a segment that are not read yet, in proportion where they are many."""
+    start = _begin(segment, newest)
+    with suppress(FileNotFoundError):
+        found = reader.skim(segment.path, start or 0, SKIMMED)
+        return round(found.rows * length / found.bytes) if found.bytes >= SKIMMED else found.rows
     return 0
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from threading import Event
 
+from shipworthy import clock
 from shipworthy.contract.records import Contract
 from shipworthy.counts.reference import Reference
 from shipworthy.errors import InUse, NotFound
@@ -20,16 +21,18 @@ from shipworthy.recording import batches
 from shipworthy.recording.batches import Batch
 from shipworthy.recording.counting import add_counts, counted_until, counts_of, publish, read_newest
 from shipworthy.recording.following import LEASE, Follower, Lag
+from shipworthy.recording.retention import retain
 from shipworthy.recording.source import Rules
 from shipworthy.recording.table import PredictionTable, rows_of
 from shipworthy.recording.times import times_of
 from shipworthy.store.layout import Layout
 from shipworthy.store.ledger import Ledger
 
-COMPACT_EVERY = 50  # rounds
+SMALL_FILES = 50  # so many are joined
+RETAIN_EVERY = clock.HOUR
 _PAUSE = 0.2  # seconds between looks at the logs
 
-__all__ = ["COMPACT_EVERY", "LEASE", "Lag", "Recorder", "key"]
+__all__ = ["LEASE", "Lag", "Recorder", "key"]
 
 
 def key(source: str) -> str:
@@ -62,7 +65,8 @@ class Recorder:
         held: Callable[[Segment], bool] = lambda _: False,
     ) -> None:
         rules = rules_of(contract)
-        self._recording = _Recording(rules, ledger, PredictionTable(layout.predictions(model)), reference_of, held)
+        table = PredictionTable(layout.predictions(model))
+        self._recording = _Recording(rules, ledger, contract, table, reference_of, held)
         self._follower = Follower(layout.logs(model), ledger, "record", rules, self._recording, lease=lease)
 
     @property
@@ -102,12 +106,14 @@ class _Recording:
         self,
         rules: Rules,
         ledger: Ledger,
+        contract: Contract,
         table: PredictionTable,
         reference_of: Callable[[int], Reference | None],
         held: Callable[[Segment], bool],
     ) -> None:
         self._rules, self._ledger, self._table, self.held = rules, ledger, table, held
-        self._reference_of = reference_of
+        self._reference_of, self._contract = reference_of, contract
+        self._retained = 0  # ns since 1970, UTC
         self._references: dict[int, Reference | None] = {}
 
     def key(self, source: str) -> str:
@@ -145,8 +151,10 @@ class _Recording:
         with self._ledger.transaction() as connection:
             known = counted_until(connection, self._rules.model) if number == 1 else {}
             publish(connection, self._rules.model, known | newest)
-        if number % COMPACT_EVERY == 0:
-            self._table.compact()
+        if clock.now() - self._retained > RETAIN_EVERY:
+            self._retained = clock.now()
+            retain(self._table, "predictions", self._ledger, self._contract)
+        self._table.compact(at_least=SMALL_FILES)
 
     def _reference(self, release: int) -> Reference | None:
         if release not in self._references:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from shipworthy import clock
 from shipworthy.contract.records import Contract
 from shipworthy.errors import InUse
 from shipworthy.models.records import BundleDescription, Columns
@@ -24,7 +25,8 @@ from shipworthy.recording import batches
 from shipworthy.recording.batches import Batch
 from shipworthy.recording.comparison import Comparison, add, compared
 from shipworthy.recording.following import LEASE, Follower
-from shipworthy.recording.recorder import rules_of
+from shipworthy.recording.recorder import RETAIN_EVERY, SMALL_FILES, rules_of
+from shipworthy.recording.retention import retain
 from shipworthy.recording.shadow_table import ShadowTable, scores, shadow_rows
 from shipworthy.recording.shadow_windows import add_comparisons
 from shipworthy.recording.times import Times, times_of
@@ -32,7 +34,6 @@ from shipworthy.recording.translation import translated
 from shipworthy.store.layout import Layout
 from shipworthy.store.ledger import Ledger
 
-COMPACT_EVERY = 50  # rounds
 MOST_ROWS = 50_000  # of a call
 
 Answer = Callable[[Columns], NDArray[np.float64]]  # (n, k) answers to n rows
@@ -57,17 +58,17 @@ def key(release: int) -> Callable[[str], str]:
 def shadow_of(layout: Layout, ledger: Ledger, contract: Contract, beside: Beside, *, lease: int = LEASE) -> Follower:
     """Who has a release predict beside the one that answers."""
     model = contract.name
-    task = _Shadowing(
-        ledger, model, contract.monitoring.window, beside, ShadowTable(layout.shadow(model, beside.release))
-    )
+    task = _Shadowing(ledger, contract, beside, ShadowTable(layout.shadow(model, beside.release)))
     return Follower(layout.logs(model), ledger, f"shadow-{beside.release}", rules_of(contract), task, lease=lease)
 
 
 class _Shadowing:
     """The task: rows predicted again, into Delta; differences into windows."""
 
-    def __init__(self, ledger: Ledger, model: str, window: int, beside: Beside, table: ShadowTable) -> None:
-        self._ledger, self._model, self._window, self._beside, self._table = ledger, model, window, beside, table
+    def __init__(self, ledger: Ledger, contract: Contract, beside: Beside, table: ShadowTable) -> None:
+        self._ledger, self._contract, self._beside, self._table = ledger, contract, beside, table
+        self._model, self._window = contract.name, contract.monitoring.window
+        self._retained = 0  # ns since 1970, UTC
         self.key = key(beside.release)
 
     def carry_out(
@@ -104,8 +105,10 @@ class _Shadowing:
         """Nothing is left to do."""
 
     def round(self, number: int, newest: dict[str, int]) -> None:
-        if number % COMPACT_EVERY == 0:
-            self._table.compact()
+        if clock.now() - self._retained > RETAIN_EVERY:
+            self._retained = clock.now()
+            retain(self._table, f"shadow-{self._beside.release}", self._ledger, self._contract)
+        self._table.compact(at_least=SMALL_FILES)
 
     def _said(self, whole: Frame, still_mine: Callable[[], bool]) -> Said:
         """What the shadow says to n rows, a part at a time, so that the lease is kept meanwhile."""

@@ -15,10 +15,11 @@ from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
-from deltalake import DeltaTable
+from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from numpy.typing import NDArray
 
+from shipworthy import clock
 from shipworthy.contract.records import FeatureType
 from shipworthy.counts.outputs import watched
 from shipworthy.models.records import NULL_TIMESTAMP
@@ -57,16 +58,51 @@ class PredictionTable:
         table.update_incremental()
         return append_once(table, self._fitted(rows, table), source, number)
 
-    def compact(self) -> bool:
-        """Join small files, delete those joined a day ago or before; False where others did, or nothing is there."""
+    def compact(self, *, at_least: int = 0) -> bool:
+        """Join small files, delete those joined a day ago or before.
+
+        False where others did, fewer than `at_least` are small, or nothing is there.
+        """
         try:
             table = self._opened(None)
             table.update_incremental()
+            if at_least and sum(size < _COMPACT_BYTES / 2 for size, _ in _files(table)) < at_least:
+                return False
             table.optimize.compact(target_size=_COMPACT_BYTES)
             table.vacuum(retention_hours=_KEPT_HOURS, dry_run=False, enforce_retention_duration=False)
         except (CommitFailedError, TableNotFoundError):
             return False
         return True
+
+    def oldest_beyond(self, limit: int) -> int | None:
+        """The instant (ns) before which rows have to go for the files to have at most `limit` bytes; None: they do."""
+        left = limit
+        for size, arrived in sorted(self._current(), key=lambda file: -file[1]):
+            left -= size
+            if left < 0:
+                return arrived + 1000  # the newest row of that file goes, too; the table keeps microseconds
+        return None
+
+    def count_before(self, arrived: int, window: int) -> int:
+        """Rows that arrived before an instant, of windows that begin before another (ns)."""
+        if not self._current():
+            return 0
+        query = f"SELECT count(*) AS rows FROM predictions WHERE {_before(arrived, window)}"  # noqa: S608 - numbers
+        reader = QueryBuilder().register("predictions", self._opened(None)).execute(query)
+        return int(pa.table(reader)["rows"][0].as_py())
+
+    def remove_before(self, arrived: int, window: int) -> None:
+        """Remove them, in one commit; their bytes go with a later `compact`."""
+        self._opened(None).delete(_before(arrived, window))
+
+    def _current(self) -> list[tuple[int, int]]:
+        """Bytes, and newest arrival (ns), of each file."""
+        try:
+            table = self._opened(None)
+        except TableNotFoundError:
+            return []
+        table.update_incremental()
+        return _files(table)
 
     def _fitted(self, rows: pa.Table, table: DeltaTable) -> pa.Table:
         return _fitted(rows, table)
@@ -78,6 +114,22 @@ class PredictionTable:
                 DeltaTable.create(self._location, schema, mode="ignore", configuration=_CONFIGURATION)
             self._table = DeltaTable(self._location)
         return self._table
+
+
+def _files(table: DeltaTable) -> list[tuple[int, int]]:
+    actions = pa.table(table.get_add_actions(flatten=True))
+    newest: Any = actions["max.arrived"] if "max.arrived" in actions.column_names else None
+    times = [0] * actions.num_rows if newest is None else newest.cast(INSTANT).cast(pa.int64()).to_pylist()
+    sizes: list[Any] = actions["size_bytes"].to_pylist()
+    return [(int(size), int(time or 0) * 1000) for size, time in zip(sizes, times, strict=True)]
+
+
+def _before(arrived: int, window: int) -> str:
+    times = (clock.to_datetime(instant).isoformat() for instant in (arrived, window))
+    return " AND ".join(
+        f"{name} < arrow_cast('{time}', 'Timestamp(Microsecond, Some(\"UTC\"))')"
+        for name, time in zip(('"arrived"', '"window"'), times, strict=True)
+    )
 
 
 def rows_of(frame: Frame, times: Times, window: int) -> pa.Table:

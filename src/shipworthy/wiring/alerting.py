@@ -16,6 +16,8 @@ from shipworthy.alerts.webhook import Webhook
 from shipworthy.contract.records import Monitoring
 from shipworthy.errors import WrongUse
 from shipworthy.monitoring.records import Alarm
+from shipworthy.recording.lagging import KIND as RECORDER
+from shipworthy.recording.lagging import Noted
 from shipworthy.refresh.records import Ending, Refresh
 from shipworthy.store.ledger import Entry
 from shipworthy.wiring.project import Project
@@ -65,6 +67,7 @@ def unsaid(project: Project) -> list[Alert]:
     alerts = [
         *(of_alarm(model, entry) for entry in ledger.entries("alarm", model)),
         *(of_refresh(model, entry) for entry in ledger.entries("refresh", model)),
+        *(of_recorder(model, entry) for entry in ledger.entries(RECORDER, model) if _is_behind(entry)),
     ]
     return sorted(alerts, key=lambda alert: (alert.at, alert.id))
 
@@ -98,6 +101,29 @@ def of_alarm(model: str, entry: Entry) -> Alert:
     return Alert(
         entry.id, model, alarm.cause, title, alarm.words, alarm.release, alarm.event_time, entry.at, lasting=True
     )
+
+
+def of_recorder(model: str, entry: Entry) -> Alert:
+    """The alert of a recorder that is too far behind: open until it has caught up."""
+    noted = entry.decode(Noted)
+    text = (
+        f"answers have been waiting for {noted.seconds:.0f} s to be recorded, about {noted.rows:,} rows or "
+        f"{noted.bytes:,} bytes of log (alert_after is {noted.limit:.0f} s): its output/record.log says why"
+    )
+    cause = "recorder behind"
+    return Alert(entry.id, model, cause, f"{model}: {cause}", text, None, None, entry.at, lasting=True)
+
+
+def recorder_over(project: Project) -> dict[str, str]:
+    """Alerts of a recorder that has caught up since, by id, with the reason."""
+    entries = project.ledger.entries(RECORDER, project.contract.name)  # newest first
+    behind = [entry for entry in entries if _is_behind(entry)]
+    standing = entries[:1] if entries and _is_behind(entries[0]) else []
+    return {entry.id: "everything answered is recorded again" for entry in behind if entry not in standing}
+
+
+def _is_behind(entry: Entry) -> bool:
+    return entry.decode(Noted).state == "behind"
 
 
 def of_refresh(model: str, entry: Entry) -> Alert:

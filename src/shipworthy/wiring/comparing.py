@@ -90,6 +90,7 @@ def read_shadow(project: Project) -> ShadowView | None:
         error=total.error,
         behind_bytes=behind.bytes if behind else 0,
         behind_seconds=behind.seconds if behind else 0.0,
+        behind_rows=behind.rows if behind else 0,
         windows=tuple(
             ShadowWindow(window, answered, one.rows, _share(one), quantile(one, 0.99))
             for (window, answered), one in by_window.items()

@@ -20,14 +20,14 @@ from shipworthy.registry.lineage import (
 from shipworthy.registry.names import entry_of
 from shipworthy.registry.records import Release
 from shipworthy.wiring.comparing import ShadowAnswer, shadow_answers
-from shipworthy.wiring.predictions import PredictionFound, find_prediction
+from shipworthy.wiring.predictions import PredictionFound, PredictionRemoved, find_prediction
 from shipworthy.wiring.project import Project
 
 
 class PredictionLineage(msgspec.Struct, frozen=True):
     """A prediction, and back from it."""
 
-    prediction: PredictionFound
+    prediction: PredictionFound | PredictionRemoved
     release: ReleaseLineage
     shadows: tuple[ShadowAnswer, ...] = ()  # what other releases would have said
 

@@ -15,8 +15,19 @@ from shipworthy.models.records import BundleDescription
 from shipworthy.predictions.frames import frame
 from shipworthy.predictions.ids import PredictionId
 from shipworthy.predictions.reader import find
+from shipworthy.recording.retention import removed
 from shipworthy.registry.releases import Releases
 from shipworthy.wiring.project import Project
+
+
+class PredictionRemoved(msgspec.Struct, frozen=True):
+    """One answered row that the contract does not keep any longer."""
+
+    id: str
+    release: int
+    source: str
+    because: str
+    where: str = "removed"
 
 
 class PredictionFound(msgspec.Struct, frozen=True):
@@ -32,15 +43,18 @@ class PredictionFound(msgspec.Struct, frozen=True):
     where: str  # "log" or "table"
 
 
-def find_prediction(project: Project, id_: PredictionId) -> PredictionFound:
+def find_prediction(project: Project, id_: PredictionId) -> PredictionFound | PredictionRemoved:
     """NotFound where it was never made."""
     try:
         return _in_log(project, id_)
     except NotFound as error:
         found = _in_table(project, id_)
-        if found is None:
+        if found is not None:
+            return found
+        because = removed(project.ledger, project.contract.name, id_)
+        if because is None:
             raise error from None
-        return found
+        return PredictionRemoved(str(id_), id_.release, id_.source, because)
 
 
 def _in_log(project: Project, id_: PredictionId) -> PredictionFound:

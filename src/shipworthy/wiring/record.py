@@ -11,8 +11,9 @@ from shipworthy import clock
 from shipworthy.counts import reference as counting
 from shipworthy.counts.reference import Reference
 from shipworthy.errors import InUse, NotFound, Refused
+from shipworthy.recording.following import Lag, lag
 from shipworthy.recording.held import Held
-from shipworthy.recording.recorder import LEASE, Recorder
+from shipworthy.recording.recorder import LEASE, Recorder, key
 from shipworthy.registry.aliases import Aliases
 from shipworthy.registry.releases import Releases
 from shipworthy.wiring.processes import Stop, loop
@@ -41,6 +42,12 @@ def _tell_what_is_left(recorder: Recorder) -> None:
             f"{left.bytes:,} bytes of the log are not recorded: another recorder is at them, or was killed less than "
             f"{LEASE // clock.SECOND} s ago and still counts as being at them"
         )
+
+
+def lag_of(project: Project) -> Lag:
+    """How far recording is behind, whoever records, and if nobody does."""
+    model = project.contract.name
+    return lag(project.layout.logs(model), project.ledger, model, key)
 
 
 def recorder_of(project: Project) -> Recorder:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from shipworthy import clock
 from shipworthy.dashboard.reading import read_view
-from shipworthy.dashboard.view import AlertView, StatusView
+from shipworthy.dashboard.view import AlertView, RecorderView, StatusView
 from shipworthy.gate.waivers import Waivers, waivers
 from shipworthy.store.holding import holder_of
 from shipworthy.wiring.alert_lives import AlertLife, read_alerts
 from shipworthy.wiring.comparing import read_shadow
 from shipworthy.wiring.keys import trusted_keys
 from shipworthy.wiring.project import Project
+from shipworthy.wiring.record import lag_of
 from shipworthy.wiring.running import read_running
 
 _RANK = {"pending": 0, "failed": 1, "delivered": 2}
@@ -27,6 +28,7 @@ def read_status(project: Project) -> StatusView:
         alerts=alert_views(project),
         running=_running(project),
         shadow=shadow if shadow is not None and shadow.runs else None,
+        recorder=_recorder(project),
     )
 
 
@@ -54,6 +56,11 @@ def _waived(found: Waivers) -> tuple[str, ...]:
         for waiver in found.standing.values()
     ]
     return (*standing, *(f"lets nothing pass: {why}" for why in found.unknown))
+
+
+def _recorder(project: Project) -> RecorderView:
+    found = lag_of(project)
+    return RecorderView(found.rows, found.bytes, found.seconds, project.contract.recording.alert_after / clock.SECOND)
 
 
 def _running(project: Project) -> str:

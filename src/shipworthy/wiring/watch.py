@@ -15,14 +15,15 @@ from shipworthy.models.records import BundleDescription
 from shipworthy.monitoring.performance import Promised
 from shipworthy.monitoring.records import Alarm
 from shipworthy.monitoring.watch import Facts, Watch
+from shipworthy.recording.lagging import note
 from shipworthy.refresh.records import Refresh
 from shipworthy.registry.aliases import Aliases
 from shipworthy.registry.records import Release
 from shipworthy.registry.releases import Releases
-from shipworthy.wiring.alerting import delivery_of, drills_over, refreshes_over, unsaid
+from shipworthy.wiring.alerting import delivery_of, drills_over, recorder_over, refreshes_over, unsaid
 from shipworthy.wiring.processes import Stop, loop
 from shipworthy.wiring.project import Project, in_production, open_project
-from shipworthy.wiring.record import reference_reader
+from shipworthy.wiring.record import lag_of, reference_reader
 
 PAUSE = 0.2  # seconds between looks
 
@@ -39,7 +40,9 @@ def run_watch(folder: Path, *, once: bool, stop: Stop | None = None) -> None:
             alarms = watch.step()
             for entry in alarms:
                 _logger.warning("alarm: %s", entry.decode(Alarm).words)
-            delivery.step(unsaid(project), {**watch.over(), **refreshes_over(project), **drills_over(project)})
+            note(project.ledger, project.contract.name, lag_of(project), project.contract.recording)
+            over = {**refreshes_over(project), **drills_over(project), **recorder_over(project)}
+            delivery.step(unsaid(project), {**watch.over(), **over})
             return bool(alarms)
 
         step()
