@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shipworthy import clock
-from shipworthy.cli.console import marked, say, say_json
-from shipworthy.cli.options import Json
+from shipworthy.cli.console import marked, say, say_json, say_plain
+from shipworthy.cli.options import HERE, Folder, Json
+from shipworthy.errors import WrongUse
 
 if TYPE_CHECKING:
     from shipworthy.registry.chain import Proof
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add this family's commands."""
-    for command in (verify,):
+    for command in (verify, export):
         app.command()(command)
 
 
@@ -42,6 +43,28 @@ def verify(
         say_json(proof)
     else:
         _say_proof(proof)
+
+
+def export(
+    release: Annotated[str, typer.Argument(metavar="RELEASE", help="A release: NAME@3, @live, or its run.")] = "@live",
+    cyclonedx: Annotated[
+        bool, typer.Option("--cyclonedx", help="As a CycloneDX 1.6 bill of materials for machine learning.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="The file to write; standard output if not given.")] = None,
+    project: Folder = HERE,
+) -> None:
+    """Write what a release is made of in a form that other tools read; always JSON."""
+    from shipworthy.wiring.billing import bill_of  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
+
+    if not cyclonedx:
+        raise WrongUse("export needs to know the form: expected --cyclonedx")
+    content = bill_of(open_project(project), release)
+    if out is None:
+        say_plain(content.decode())
+        return
+    out.write_bytes(content + b"\n")
+    say(marked("done", f"wrote {out}"))
 
 
 def _say_proof(proof: Proof) -> None:

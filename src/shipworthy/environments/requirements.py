@@ -7,6 +7,8 @@ from collections.abc import Collection
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
+_HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
+
 
 def names(lock: str) -> tuple[str, ...]:
     """The packages of a lock, normalised ("Foo_Bar" is "foo-bar"), in its order, each once."""
@@ -16,6 +18,11 @@ def names(lock: str) -> tuple[str, ...]:
 def without(lock: str, taken: Collection[str]) -> str:
     """The lock less some packages, given by normalised name."""
     return "".join(f"{block}\n" for block in _blocks(lock) if _name(block) not in taken)
+
+
+def hashes(lock: str) -> dict[str, tuple[str, ...]]:
+    """Package, normalised -> SHA-256 of every file that the lock lets be installed for it."""
+    return {_name(block): tuple(_HASH.findall(block)) for block in _blocks(lock)}
 
 
 def unhashed(lock: str) -> tuple[str, ...]:
