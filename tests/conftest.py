@@ -12,12 +12,16 @@ IN_CI = os.environ.get("CI") == "true"
 
 # Program: how to get it. Anything else that a test needs is a Python module, which `make setup` installs.
 PROGRAMS = {
+    "buildah": "apt-get install buildah",
     "chromium": "apt-get install chromium",
     "chromedriver": "apt-get install chromium-driver",
     "curl": "apt-get install curl",
     "git": "apt-get install git",
+    "mmdebstrap": "apt-get install mmdebstrap",
     "openssl": "apt-get install openssl",
     "pg_ctlcluster": "apt-get install postgresql",
+    "podman": "apt-get install podman",
+    "runc": "apt-get install runc",
     "prometheus-alertmanager": "apt-get install prometheus-alertmanager",
 }
 

@@ -17,6 +17,7 @@ CHAINS = (
     ("go-back",),
     ("keep-data-for-rebuilds",),
     ("read-an-alarm",),
+    ("run-in-a-container",),
     ("run-under-an-orchestrator",),
     ("score-a-table",),
     ("shadow-a-release",),

@@ -21,7 +21,7 @@ from shipworthy.recording.held import Missed
 from shipworthy.recording.lagging import Noted
 from shipworthy.recording.retention import Removal
 from shipworthy.refresh.records import Refresh, Trigger
-from shipworthy.registry.records import AliasChange, LatencyVerdict, Rehearsal, Release, Verdict, Waiver
+from shipworthy.registry.records import AliasChange, LatencyVerdict, Rehearsal, Release, Retirement, Verdict, Waiver
 from shipworthy.store.tables import entries, metadata
 
 PAGE = (DOCS / "reference" / "records.md").read_text(encoding="utf-8")
@@ -40,7 +40,11 @@ KINDS = {
     "refresh-begun": Trigger,
     "rehearsal": Rehearsal,
     "release": Release,
+<<<<<<< HEAD
     "retention": Removal,
+=======
+    "retirement": Retirement,
+>>>>>>> 49dbb3e (Make container images of releases, digest for digest, retrain inside one, and retire releases for good)
     "run": Run,
     "shadow-missed": Missed,
     "silence": Silence,

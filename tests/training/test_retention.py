@@ -168,7 +168,8 @@ def test_the_newest_run_of_every_model_is_held_under_its_own_id():
     runs = [entry("run", "run-3", "late", run(3)), entry("run", "run-2", "late", run(2)),
             entry("run", "run-1", "early", run(1)), entry("run", "run-0", "late", run(1, 0))]  # fmt: skip
     releases = [entry("release", "", "late", SimpleNamespace(run="run-0", model="late", number=7))]
-    ledger = SimpleNamespace(entries=lambda kind: {"run": runs, "release": releases}[kind])
+    recorded = {"run": runs, "release": releases, "retirement": []}
+    ledger = SimpleNamespace(entries=lambda kind, _model=None: recorded[kind])
     assert {each.pin.version: each.builders for each in retention.held(ledger)} == {
         1: ("late@7", "run-1"),
         0: ("late@7",),

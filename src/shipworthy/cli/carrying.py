@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shipworthy import clock
-from shipworthy.cli.console import marked, say, say_json, say_plain
+from shipworthy.cli.console import Progress, marked, say, say_json, say_plain
 from shipworthy.cli.options import HERE, Folder, Json
 from shipworthy.errors import WrongUse
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add this family's commands."""
-    for command in (verify, export):
+    for command in (verify, export, image):
         app.command()(command)
 
 
@@ -67,6 +67,44 @@ def export(
     say(marked("done", f"wrote {out}"))
 
 
+def image(  # noqa: PLR0913 - one for each option
+    release: Annotated[str, typer.Argument(metavar="RELEASE", help="A release: NAME@3, @live, or its run.")] = "@live",
+    base: Annotated[
+        str | None,
+        typer.Option(envvar="SHIPWORTHY_BASE_IMAGE", help="The image to build on, pinned: NAME@sha256:…"),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The folder to write; .shipworthy/images/NAME-NUMBER if not given.")
+    ] = None,
+    tool: Annotated[
+        str | None, typer.Option(help="docker, podman or buildah; the first that works if not given.")
+    ] = None,
+    tag: Annotated[str | None, typer.Option(help="The image's name; localhost/NAME:NUMBER if not given.")] = None,
+    build: Annotated[bool, typer.Option("--build/--no-build", help="Only write the folder.")] = True,
+    check: Annotated[bool, typer.Option("--check", help="Run the container and measure the SLA against it.")] = False,
+    project: Folder = HERE,
+    json: Json = False,
+) -> None:
+    """Make a container image of a release: the same release gives the same image, digest for digest."""
+    from shipworthy.wiring import imaging  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
+
+    if check and not build:
+        raise WrongUse("--check measures what was built; leave out --no-build")
+    opened = open_project(project)
+    with Progress(json).shown() as report:
+        made = imaging.image(opened, release, imaging.Wish(base, out, tool, tag, build, check), report)
+    if json:
+        say_json(made)
+    else:
+        say(marked("done", f"{made.release} in {made.folder}, on {made.base} (Python {made.python})"))
+        if made.digest is not None:
+            say(marked("done", f"built with {made.tool}: {made.tag}, {made.digest}"))
+        if made.verdict is not None:
+            say(marked(made.verdict.outcome, f"{made.verdict.check:<14} {made.verdict.reason}"))
+    imaging.hold(made)
+
+
 def _say_proof(proof: Proof) -> None:
     from rich.markup import escape  # noqa: PLC0415 - start-up time
 
@@ -81,7 +119,8 @@ def _say_proof(proof: Proof) -> None:
     ]
     if proof.rebuild is not None:
         made = proof.rebuild
-        lines.append(marked("passed", f"made again: {made.rung}; asked for {made.wanted}"))
+        of = "made again" if made.run == proof.run else f"{made.run}, of the same recipe, made again"
+        lines.append(marked("passed", f"{of}: {made.rung}; asked for {made.wanted}"))
     lines += [marked(verdict.outcome, f"{verdict.check:<14} {verdict.reason}") for verdict in proof.verdicts]
     lines += ["", "Made from"]
     for each in proof.inputs:

@@ -1,4 +1,4 @@
-"""Commands that keep a model in production: up, score, record, watch, refresh, rollback, vacuum."""
+"""Commands that keep a model in production: up, score, record, watch, refresh, rollback, retire, vacuum."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shipworthy.errors import Refused, WrongUse
 
 def register(app: typer.Typer) -> None:
     """Add this family's commands."""
-    for command in (up, serve, score, record, shadow, watch, refresh, rollback, vacuum):
+    for command in (up, serve, score, record, shadow, watch, refresh, rollback, retire, vacuum):
         app.command()(command)
 
 
@@ -167,6 +167,25 @@ def rollback(
         say_json(change)
     else:
         say(marked("done", f"{opened.contract.name}@{change.release} is live again; it was @{change.before}"))
+
+
+def retire(
+    release: Annotated[str, typer.Argument(metavar="RELEASE", help="A release: NAME@3, @3, or its run.")],
+    because: Annotated[str, typer.Option(help="Why, for whoever reads the history.")],
+    project: Folder = HERE,
+    json: Json = False,
+) -> None:
+    """End a release for good: it answers no more, and vacuum may free what it was built from."""
+    from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.releasing import retire_release  # noqa: PLC0415 - start-up time
+
+    opened = open_project(project)
+    retirement = retire_release(opened, release, because)
+    if json:
+        say_json(retirement)
+    else:
+        words = f"{opened.contract.name}@{retirement.number} is retired by {retirement.by}: {retirement.because}"
+        say(marked("done", words))
 
 
 def vacuum(

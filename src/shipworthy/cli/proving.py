@@ -74,6 +74,13 @@ def rebuild(
     beyond_budget: Annotated[
         bool, typer.Option("--beyond-budget", help="Train again even where that takes longer than the contract allows.")
     ] = False,
+    in_: Annotated[
+        str, typer.Option("--in", help="Where: here, or container (with docker or podman, inside --base).")
+    ] = "here",
+    base: Annotated[
+        str | None,
+        typer.Option(envvar="SHIPWORTHY_BASE_IMAGE", help="The image to retrain in, pinned: NAME@sha256:…"),
+    ] = None,
     project: Folder = HERE,
     json: Json = False,
 ) -> None:
@@ -83,11 +90,11 @@ def rebuild(
     from shipworthy.training.equivalence import told  # noqa: PLC0415 - start-up time
     from shipworthy.training.rebuild import How  # noqa: PLC0415 - start-up time
     from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
-    from shipworthy.wiring.training import rebuild_run  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.rebuilding import rebuild_in  # noqa: PLC0415 - start-up time
 
     opened = open_project(project)
     with Progress(json).shown() as report:
-        entry = rebuild_run(opened, run, report, How(not no_diagnosis, exactly, beyond_budget))
+        entry = rebuild_in(opened, run, report, in_, base, How(not no_diagnosis, exactly, beyond_budget))
     record = entry.decode(Rebuild)
     good = reaches(record.rung, record.wanted)
     if json:

@@ -23,6 +23,7 @@ from shipworthy.monitoring.records import Alarm, Quality, WindowEvidence
 from shipworthy.refresh.records import Refresh, Trigger
 from shipworthy.registry.aliases import Aliases
 from shipworthy.registry.records import Release
+from shipworthy.registry.retirements import retirement_of
 from shipworthy.store.ledger import Ledger
 
 
@@ -71,8 +72,16 @@ def read_view(
 def _release(ledger: Ledger, release: Release) -> ReleaseView:
     rebuilt = ledger.get(release.rebuild).decode(Rebuild).rung if release.rebuild else "not rebuilt"
     checks = tuple(CheckView(verdict.check, verdict.outcome, verdict.reason) for verdict in release.verdicts)
+    ended = retirement_of(ledger, release.model, release.number)
     return ReleaseView(
-        release.number, release.run, release.proven, rebuilt, release.at, checks, _sandbox(ledger, release)
+        number=release.number,
+        run=release.run,
+        proven=release.proven,
+        rung=rebuilt,
+        at=release.at,
+        checks=checks,
+        retired="" if ended is None else f"retired by {ended.by}: {ended.because}",
+        sandbox=_sandbox(ledger, release),
     )
 
 

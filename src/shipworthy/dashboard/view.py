@@ -26,6 +26,7 @@ class ReleaseView(msgspec.Struct, frozen=True):
     rung: str  # reached by the rebuild; "not rebuilt" where there was none
     at: int
     checks: tuple[CheckView, ...]
+    retired: str = ""  # by whom and why; "" where it is not
     sandbox: str = "not recorded"  # what held its training to the declared inputs; "off"
 
 

@@ -73,6 +73,7 @@ class Environment(msgspec.Struct, frozen=True):
     sandbox: str = "not recorded"  # what held it to its inputs, e.g. "landlock abi 7, network namespace"; "off"
     refused: tuple[str, ...] = ()  # what its code reached for, was refused, and went on without
     declared: str | None = None  # digest of the file that the contract names, an object; None in records of old
+    container: str | None = None  # the base image that it ran in, NAME@sha256:…; None: on the machine itself
 
 
 class Run(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from shipworthy.errors import InUse, NotFound, Refused
 from shipworthy.registry.records import Alias, AliasChange, Release
+from shipworthy.registry.retirements import retirement_of
 from shipworthy.store.ledger import Entry, Ledger
 
 KIND = "alias"
@@ -106,6 +107,7 @@ class Aliases:
     ) -> None:
         try:
             with self._ledger.transaction() as connection:
+                self._refuse_retired(model, changes)
                 for alias, newest, release in changes:
                     change = AliasChange(alias, release, _release(newest), because, by)
                     key = f"{alias}:{_count(newest) + 1}"
@@ -114,6 +116,15 @@ class Aliases:
             raise InUse(
                 f"somebody else changed who is live for {model} in this moment; look and decide again"
             ) from error
+
+    def _refuse_retired(self, model: str, changes: Sequence[tuple[Alias, Entry | None, int | None]]) -> None:
+        for alias, _, release in changes:
+            ended = None if release is None else retirement_of(self._ledger, model, release)
+            if ended is not None:
+                raise Refused(
+                    f"{model}@{release} was retired by {ended.by} ({ended.because}) and cannot be {alias}; what it was "
+                    "built from may be gone. Nothing was changed"
+                )
 
     def _newest(self, model: str, alias: Alias) -> Entry | None:
         return self._ledger.newest(KIND, model, subject=alias)

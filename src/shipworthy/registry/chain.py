@@ -92,7 +92,7 @@ def prove(folder: Path, trusted: TrustedKeys, *, services: Collection[str] = (),
         inputs=provenance.inputs,
         rebuild=remade,
         verdicts=provenance.verdicts,
-        slsa=slsa.reached(_build(provenance, remade, services)),
+        slsa=slsa.reached(_build(provenance, _of_this(release, remade), services)),
         notes=_notes(provenance, identity, clock.now() if now is None else now),
     )
 
@@ -151,6 +151,11 @@ def _hold_to_proven(release: VerifiedRelease, provenance: _Provenance, remade: R
     against += [] if remade is not None else [f"no {REBUILD_FILE} says that it was made again"]
     if against:
         raise Tampered(f"{release.folder} is signed as proven, and its statements do not bear it out: {against[0]}")
+
+
+def _of_this(release: VerifiedRelease, remade: Remade | None) -> Remade | None:
+    """The rebuild, where it was of this very run: that of an earlier one shows nothing of these bytes."""
+    return remade if remade is not None and remade.run == release.run else None
 
 
 def _build(provenance: _Provenance, remade: Remade | None, services: Collection[str]) -> slsa.Build:

@@ -93,3 +93,13 @@ class AliasChange(msgspec.Struct, frozen=True):
     before: int | None
     because: str  # "released", "rolled back", …
     by: str
+
+
+class Retirement(msgspec.Struct, frozen=True):
+    """Ledger kind "retirement", key the number: a release that answers no more, for good. Signed."""
+
+    number: int
+    because: str
+    by: str
+    envelope: str  # DSSE, JSON
+    key: str  # id of the key that signed

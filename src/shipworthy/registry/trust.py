@@ -59,6 +59,14 @@ def read_keys(paths: Sequence[Path]) -> TrustedKeys:
     return TrustedKeys(tuple(_read_public(file) for files in found for file in files), paths[0])
 
 
+def key_file(folder: Path, id_: str) -> Path:
+    """The file of a folder that holds a key. NotFound."""
+    for path in sorted(folder.glob("*.pem")):
+        if _read_public(path).keyid == id_:
+            return path
+    raise NotFound(f"{folder} holds no public key {id_[:16]}")
+
+
 def open_envelope(content: bytes, trusted: TrustedKeys, what: str) -> Opened:
     """The payload of an envelope that a trusted key has signed. `what` names it in messages.
 

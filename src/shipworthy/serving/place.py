@@ -36,6 +36,7 @@ class Serving:
     workers: int = 1
     rehearsal: Path | None = None  # a contract's file: serve unsigned bundles, their logs never recorded
     limits: Limits = DEFAULT_LIMITS
+    enclosed: bool = False  # in a container's own network, where more than loopback may be listened on
 
     @property
     def metrics(self) -> Path:

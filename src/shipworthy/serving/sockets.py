@@ -10,13 +10,13 @@ from shipworthy.errors import InUse, WrongUse
 BACKLOG = 1024
 
 
-def listening(host: str, port: int, count: int) -> list[socket.socket]:
+def listening(host: str, port: int, count: int, *, enclosed: bool = False) -> list[socket.socket]:
     """`count` sockets on one address (SO_REUSEPORT), among which the kernel spreads connections. Port 0: a free one.
 
     WrongUse for an address that others can reach: there are no keys that would say who asks. InUse where somebody else
     has the port.
     """
-    family, address = _loopback(host)
+    family, address = _address(host, enclosed=enclosed)
     with socket.socket(family) as probe:  # SO_REUSEPORT alone would share the port with another server of this user
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -43,12 +43,12 @@ def url_of(listening: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _loopback(host: str) -> tuple[socket.AddressFamily, str]:
+def _address(host: str, *, enclosed: bool) -> tuple[socket.AddressFamily, str]:
     try:
         family, _, _, _, (address, *_) = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0]
     except OSError as error:
         raise WrongUse(f"serving.host = {host!r}: expected an address of this machine ({error.strerror})") from error
-    if not ipaddress.ip_address(address).is_loopback:
+    if not enclosed and not ipaddress.ip_address(address).is_loopback:
         raise WrongUse(
             f"serving.host = {host!r}: expected a loopback address such as 127.0.0.1, because whoever reaches the "
             "server may ask it; put what checks your callers in front of it"

@@ -54,7 +54,7 @@ class Supervisor:
         serving.metrics.mkdir(parents=True, exist_ok=True)
         for left in serving.metrics.glob(f"*{SUFFIX}"):
             left.unlink()
-        sockets = listening(serving.host, serving.port, serving.workers)
+        sockets = listening(serving.host, serving.port, serving.workers, enclosed=serving.enclosed)
         self._url = url_of(sockets[0])
         self._places = [Place(index, one, serving, self._wanted) for index, one in enumerate(sockets)]
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 import pyarrow as pa
@@ -38,6 +38,26 @@ class _Record:
     files: dict[str, str]  # path -> digest
 
 
+class Place(Protocol):
+    """Where a run is made again."""
+
+    container: str | None  # the image, by digest; None: on this machine
+
+    def build(self, run: Run, lock: Path, job: Setting) -> None:
+        """Make the job's environment from a lock. Undecided where it cannot be made any more."""
+        ...
+
+
+class _Here:
+    container: str | None = None
+
+    def build(self, run: Run, lock: Path, job: Setting) -> None:
+        _build(run, lock, job)
+
+
+HERE = _Here()
+
+
 @dataclass(frozen=True, slots=True)
 class How:
     """How a rebuild is asked for."""
@@ -45,6 +65,7 @@ class How:
     diagnose: bool = True  # whether the cause is looked for where it differs
     exactly: bool = False  # whether it is looked for wherever the bytes differ, not only below the contract's rung
     beyond_budget: bool = False  # whether a training that is known to take longer than the contract allows is repeated
+    place: Place = HERE
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +93,7 @@ def rebuild(
         return standing
     started = clock.now()
     run, how = entry.decode(Run), how or How()
+    place = how.place
     if not how.beyond_budget and beyond_budget(run):
         raise Undecided(f"could not decide: {beyond_budget(run)}")
     record = _Record(entry.id, run, {file.path: file.digest for file in run.files})
@@ -81,7 +103,7 @@ def rebuild(
         frozen = _materialised(record, state, job, work, progress)
         tables = {pin.name: sources.reread(pin, state.layout.project, state.objects) for pin in run.data}
         progress("environment")
-        _build(run, work / "requirements.lock", job)
+        place.build(run, work / "requirements.lock", job)
         again = _again(record, state, tables, job, frozen, progress)
         seconds = (clock.now() - started) / clock.SECOND
         diagnosis, equivalence = None, None
@@ -111,7 +133,9 @@ def rebuild(
         differences=likeness.differences,
         seconds=seconds,
         started=started,
-        environment=None if again.now is None else again.now.environment,
+        environment=None
+        if again.now is None
+        else msgspec.structs.replace(again.now.environment, container=place.container),
         diagnosis=diagnosis,
         equivalence=equivalence,
     )

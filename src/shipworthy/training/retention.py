@@ -1,7 +1,7 @@
 """What released models were built from, and Delta's vacuum that leaves it alone.
 
-Held is what every release of any model in the ledger was built from, and the newest run of each, which may be released
-yet. A version that was copied (`keep = true`) needs its table no more, and is not held.
+Held is what every release of any model in the ledger was built from, unless it was retired, and the newest run of each,
+which may be released yet. A version that was copied (`keep = true`) needs its table no more, and is not held.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from shipworthy import clock
 from shipworthy.errors import NotFound, Refused, WrongUse
 from shipworthy.lineage.records import DataPin, Run
 from shipworthy.registry.records import Release
+from shipworthy.registry.retirements import retired
 from shipworthy.store.ledger import Entry, Ledger
 from shipworthy.training import delta
 
@@ -57,8 +58,11 @@ def held(ledger: Ledger) -> tuple[Held, ...]:
     """The data versions that may not go, each once, without those that were copied."""
     builders: dict[str, list[str]] = {}
     runs: dict[str, Entry] = {}
+    gone = retired(ledger)
     for entry in ledger.entries("release"):
         release = entry.decode(Release)
+        if (release.model, release.number) in gone:
+            continue
         builders.setdefault(release.run, []).append(f"{release.model}@{release.number}")
     newest: dict[str, Entry] = {}
     for entry in ledger.entries("run"):  # newest first

@@ -9,9 +9,11 @@ from shipworthy.gate.waivers import Wish, write_waiver
 from shipworthy.lineage.records import Run
 from shipworthy.recording.translation import missing
 from shipworthy.registry.aliases import Aliases
-from shipworthy.registry.names import run_of
-from shipworthy.registry.records import AliasChange, Release, Waiver
+from shipworthy.registry.names import release_of, run_of
+from shipworthy.registry.records import AliasChange, Release, Retirement, Waiver
 from shipworthy.registry.releases import Evidence, Releases
+from shipworthy.registry.retiring import Wish as Ending
+from shipworthy.registry.retiring import retire
 from shipworthy.training.proof import earlier_proof
 from shipworthy.wiring.checking import decision_of
 from shipworthy.wiring.keys import own_key, trusted_keys, who
@@ -84,3 +86,9 @@ def roll_back(project: Project, because: str) -> AliasChange:
     Releases(project.ledger, project.objects).materialise(project.layout, model, target, trusted_keys())
     now = aliases.rollback(model, because=because, by=who())
     return AliasChange("live", now, before, because, who())
+
+
+def retire_release(project: Project, name: str, because: str) -> Retirement:
+    """Retire a release, so that what it was built from may go."""
+    release = release_of(project.ledger, name, model=project.contract.name).decode(Release)
+    return retire(project.ledger, Ending(release.model, release.number, because, who()), own_key()).decode(Retirement)
