@@ -40,11 +40,8 @@ KINDS = {
     "refresh-begun": Trigger,
     "rehearsal": Rehearsal,
     "release": Release,
-<<<<<<< HEAD
     "retention": Removal,
-=======
     "retirement": Retirement,
->>>>>>> 49dbb3e (Make container images of releases, digest for digest, retrain inside one, and retire releases for good)
     "run": Run,
     "shadow-missed": Missed,
     "silence": Silence,
