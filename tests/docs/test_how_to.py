@@ -13,6 +13,7 @@ FOLDER = DOCS / "how-to"
 CHAINS = (
     ("adopt-a-model",),
     ("call-the-server",),
+    ("check-an-endpoint",),
     ("change-a-contract", "let-a-check-pass"),
     ("go-back",),
     ("keep-data-for-rebuilds",),

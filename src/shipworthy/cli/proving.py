@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from shipworthy.cli.console import Progress, marked, say, say_json, say_plain, table
+from shipworthy.cli.endpoint import check_endpoint
 from shipworthy.cli.options import HERE, Folder, Json
 from shipworthy.errors import Refused, Undecided, WrongUse
 
@@ -110,8 +112,54 @@ def rebuild(
         raise Refused(f"the rebuild of {record.run} is {record.rung}; the contract asks for {record.wanted}")
 
 
-def check(run: RunName = "latest", project: Folder = HERE, json: Json = False) -> None:
-    """Hold a run against every check of the gate."""
+def check(  # noqa: PLR0913 - one argument an option
+    run: RunName = "latest",
+    url: Annotated[
+        str | None, typer.Option(help="Check an endpoint that answers already, in place of a run: http://…")
+    ] = None,
+    contract: Annotated[
+        Path | None,
+        typer.Option(help="With --url: a contract; [features] and [serving] will do. Else the project's, or proposed."),
+    ] = None,
+    sample: Annotated[Path | None, typer.Option(help="With --url: rows to send, Parquet or CSV.")] = None,
+    dialect: Annotated[str | None, typer.Option(help="With --url: how rows travel in a body; else found out.")] = None,
+    template: Annotated[Path | None, typer.Option(help="With --url: a file with a body of your own.")] = None,
+    answer: Annotated[str, typer.Option(help="With --url: a JSON pointer to the answers, such as /result/score.")] = "",
+    rate: Annotated[float | None, typer.Option(help="With --url: requests a second; else the contract's.")] = None,
+    p99_ms: Annotated[float | None, typer.Option(help="With --url: milliseconds; else the contract's.")] = None,
+    seconds: Annotated[float, typer.Option(help="With --url: the measurement lasts so long at most.")] = 30.0,
+    header: Annotated[list[str] | None, typer.Option(help="With --url: 'Name: value', as often as you like.")] = None,
+    lenient: Annotated[
+        bool, typer.Option("--lenient", help="With --url: report what is taken beyond the contract, and let it pass.")
+    ] = False,
+    write_contract: Annotated[
+        Path | None, typer.Option(help="With --url: write the contract that the endpoint's description proposes.")
+    ] = None,
+    project: Folder = HERE,
+    json: Json = False,
+) -> None:
+    """Hold a run against every check of the gate, or an endpoint that exists against its SLA and schema (--url)."""
+    if url is not None:
+        from shipworthy.wiring.endpoint import Asked  # noqa: PLC0415 - start-up time
+
+        asked = Asked(
+            url=url,
+            contract=contract,
+            sample=sample,
+            dialect=dialect,
+            template=template,
+            answer=answer,
+            rate=rate,
+            p99_ms=p99_ms,
+            seconds=seconds,
+            headers=tuple(header or ()),
+            lenient=lenient,
+            write_contract=write_contract,
+        )
+        check_endpoint(project, asked, json=json)
+        return
+    if any((contract, sample, dialect, template, answer, rate, p99_ms, header, lenient, write_contract)):
+        raise WrongUse("--contract, --sample and the like belong to an endpoint: expected --url with them")
     from shipworthy.wiring.checking import check_run  # noqa: PLC0415 - start-up time
     from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
 

@@ -35,25 +35,30 @@ _AT = re.compile(
 R = TypeVar("R", bound=msgspec.Struct)
 
 
-def read(path: Path, *, needs: Needs = "training") -> records.Contract:
-    """The contract in a file. NotFound if there is none; ContractError, with every mistake, if it has any."""
+def read(path: Path, *, needs: Needs = "training", name: str | None = None) -> records.Contract:
+    """The contract in a file. NotFound if there is none; ContractError, with every mistake, if it has any.
+
+    `name` is the model's where the file gives none.
+    """
     try:
         content = path.read_bytes()
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         raise NotFound(f"{path} is not there: write one with `shipworthy init SAMPLE`") from None
     try:
-        return parse(content.decode(), str(path), needs=needs)
+        return parse(content.decode(), str(path), needs=needs, name=name)
     except UnicodeDecodeError as error:
         found = Mistake(f"byte {error.start}", "", "UTF-8 text", "save the file as UTF-8")
         raise ContractError(str(path), [found]) from None
 
 
-def parse(text: str, source: str, *, needs: Needs = "training") -> records.Contract:
+def parse(text: str, source: str, *, needs: Needs = "training", name: str | None = None) -> records.Contract:
     """The contract in a text; `source` is what messages call it. ContractError, with every mistake, if it has any."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ContractError(source, [_syntax(text, str(error))]) from None
+    if name is not None and isinstance(document.setdefault("model", {}), dict):
+        document["model"].setdefault("name", name)
     draft, mistakes = _draft(document, needs)
     parameters, wrong_parameters = _parameters(document.get("parameters", {}))
     found = [*mistakes, *wrong_parameters, *across(draft)]

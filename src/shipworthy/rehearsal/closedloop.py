@@ -9,7 +9,7 @@ from collections import Counter
 import numpy as np
 from numpy.typing import NDArray
 
-from shipworthy.rehearsal.connection import NO_ANSWER, Connection, message
+from shipworthy.rehearsal.connection import NO_ANSWER, Connection, connect, message
 from shipworthy.rehearsal.plan import Plan
 
 
@@ -18,7 +18,7 @@ class ClosedLoop:
 
     def __init__(self, plan: Plan, loop: asyncio.AbstractEventLoop) -> None:
         self.plan, self._loop = plan, loop
-        self._messages = [message(plan.host, plan.port, plan.path, body) for body in plan.bodies]
+        self._messages = [message(plan, body) for body in plan.bodies]
         self._sent: list[int] = []
         self._latencies: list[int] = []
         self._connections: set[Connection] = set()
@@ -31,7 +31,7 @@ class ClosedLoop:
         """Send and wait until the time is over; what is under way then is not counted."""
         for _ in range(self.plan.connections):
             try:
-                await self._loop.create_connection(lambda: Connection(self), self.plan.host, self.plan.port)
+                await connect(self.plan, self._loop, self)
             except OSError as error:
                 self.errors[f"no connection: {error.strerror or error}"] += 1
         self._start = time.monotonic_ns()

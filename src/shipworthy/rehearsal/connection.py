@@ -8,6 +8,8 @@ from typing import Protocol, cast
 
 import httptools
 
+from shipworthy.rehearsal.plan import Plan
+
 NO_ANSWER = 0  # the status of a connection that was lost while a request was under way
 
 
@@ -84,10 +86,19 @@ class Connection(asyncio.Protocol):
             self._owner.answered(self, request, status, instant)
 
 
-def message(host: str, port: int, path: str, body: bytes) -> bytes:
+async def connect(plan: Plan, loop: asyncio.AbstractEventLoop, owner: Owner) -> Connection:
+    """Open a connection to what a plan drives. OSError."""
+    made = await loop.create_connection(lambda: Connection(owner), plan.host, plan.port, ssl=plan.tls or None)
+    return made[1]
+
+
+def message(plan: Plan, body: bytes) -> bytes:
     """A POST request as bytes."""
-    head = (
-        f"POST {path} HTTP/1.1\r\nhost: {host}:{port}\r\n"
-        f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
+    lines = [
+        f"POST {plan.path} HTTP/1.1",
+        f"host: {plan.host}:{plan.port}",
+        "content-type: application/json",
+        f"content-length: {len(body)}",
+        *(f"{name}: {value}" for name, value in plan.headers),
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body

@@ -14,7 +14,7 @@ import time
 import msgspec
 
 from shipworthy.rehearsal.closedloop import ClosedLoop
-from shipworthy.rehearsal.connection import Connection, message
+from shipworthy.rehearsal.connection import Connection, connect, message
 from shipworthy.rehearsal.openloop import OpenLoop
 from shipworthy.rehearsal.plan import Answer, Plan
 
@@ -41,13 +41,11 @@ class OneByOne:
         """Send them; an answer that does not come in time ends it."""
         begun = time.monotonic_ns()
         try:
-            _, connection = await self._loop.create_connection(
-                lambda: Connection(self), self._plan.host, self._plan.port
-            )
+            connection = await connect(self._plan, self._loop, self)
             for number in range(self._plan.alone):
                 self._answered = self._loop.create_future()
                 body = self._plan.bodies[number % len(self._plan.bodies)]
-                connection.send(number, message(self._plan.host, self._plan.port, self._plan.path, body))
+                connection.send(number, message(self._plan, body))
                 self.latencies.append(await asyncio.wait_for(self._answered, self._plan.timeout) - begun)
                 if number >= _FEW and sum(self.latencies) > _LONG:
                     break

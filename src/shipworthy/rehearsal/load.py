@@ -70,6 +70,7 @@ class Target:
     url: str  # http://host:port/path
     bodies: Sequence[bytes]  # JSON
     timeout: float = 5.0  # seconds to wait for a last answer
+    headers: tuple[tuple[str, str], ...] = ()  # further ones of every request
 
 
 def open_loop(
@@ -112,17 +113,19 @@ def _connections(rate: float, limit_ms: float) -> int:
 
 def _plan(target: Target, mode: Literal["open", "closed"], connections: int, seed: int) -> Plan:
     parts = urlsplit(target.url)
-    if parts.scheme != "http" or not parts.hostname:
+    if parts.scheme not in ("http", "https") or not parts.hostname:
         raise WrongUse(f"{target.url!r} cannot be measured: expected an address such as http://127.0.0.1:8080/predict")
     return Plan(
         mode=mode,
         host=parts.hostname,
-        port=parts.port or 80,
+        port=parts.port or (443 if parts.scheme == "https" else 80),
         path=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
         bodies=tuple(target.bodies),
         connections=connections,
         seed=seed,
         timeout=target.timeout,
+        headers=target.headers,
+        tls=parts.scheme == "https",
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipworthy.rehearsal.arrivals import poisson
-from shipworthy.rehearsal.connection import NO_ANSWER, Connection, message
+from shipworthy.rehearsal.connection import NO_ANSWER, Connection, connect, message
 from shipworthy.rehearsal.plan import Plan
 from shipworthy.rehearsal.timer import timer
 
@@ -26,7 +26,7 @@ class OpenLoop:
     def __init__(self, plan: Plan, loop: asyncio.AbstractEventLoop) -> None:
         total = plan.warm_up + plan.requests
         self.plan, self._loop, self._total = plan, loop, total
-        self._messages = [message(plan.host, plan.port, plan.path, body) for body in plan.bodies]
+        self._messages = [message(plan, body) for body in plan.bodies]
         self._due: list[int] = []
         self._next = 0
         self._open = self._opening = self._under_way = 0
@@ -115,7 +115,7 @@ class OpenLoop:
 
     async def _connection(self) -> None:
         try:
-            await self._loop.create_connection(lambda: Connection(self), self.plan.host, self.plan.port)
+            await connect(self.plan, self._loop, self)
         except OSError as error:
             self._opening -= 1
             if self._waiting:

@@ -16,6 +16,7 @@ from shipworthy import clock
 from shipworthy.contract.faults import ARROW_TYPES, check
 from shipworthy.contract.records import Feature, Value
 from shipworthy.contract.tolerance import tolerates
+from shipworthy.errors import DataViolation
 from shipworthy.models.columns import from_arrow, to_arrow
 from shipworthy.models.records import Columns
 
@@ -31,11 +32,29 @@ def from_contract(features: Sequence[Feature], bodies: int, *, seed: int = 0, ro
 
     Timestamps lie in the last day, since a server may refuse what is ahead of the clock; all else is the seed's.
     """
+    cells = rows_from_contract(features, bodies * rows, seed=seed)
+    return [body(cells[at : at + rows]) for at in range(0, bodies * rows, rows)]
+
+
+def rows_from_contract(features: Sequence[Feature], rows: int, *, seed: int = 0) -> list[dict[str, Cell]]:
+    """So many rows that keep the contract, as JSON has them."""
     source = random.Random(seed)
-    return [
-        body([{feature.name: _sample(feature, source) for feature in features} for _ in range(rows)])
-        for _ in range(bodies)
-    ]
+    return [{feature.name: _sample(feature, source) for feature in features} for _ in range(rows)]
+
+
+def rows_from_table(features: Sequence[Feature], table: pa.Table) -> list[dict[str, Cell]]:
+    """The rows of a table (of any Arrow types) that keep the contract, as JSON has them.
+
+    DataViolation where a column is missing.
+    """
+    missing = [feature.name for feature in features if feature.name not in table.column_names]
+    if missing:
+        raise DataViolation(f"the sample has no column {', '.join(missing)}; it has {', '.join(table.column_names)}")
+    typed = [check(feature, table[feature.name], feature.values).values for feature in features]
+    kept = table.select([feature.name for feature in features])
+    columns: Any = dict(zip(kept.column_names, typed, strict=True))
+    sendable = pa.table(columns)
+    return _cells(sendable.filter(_accepted(features, kept)))
 
 
 def from_columns(features: Sequence[Feature], columns: Columns, bodies: int, *, rows: int = 1) -> list[bytes]:

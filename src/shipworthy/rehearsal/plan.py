@@ -15,6 +15,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     path: str
     bodies: tuple[bytes, ...]  # JSON, sent in turn
+    headers: tuple[tuple[str, str], ...] = ()  # further ones of every request
+    tls: bool = False
     rate: float = 0.0  # open: requests a second, Poisson
     warm_up: int = 0  # open: requests of the schedule that are sent first and not measured
     requests: int = 0  # open: measured ones
