@@ -55,6 +55,7 @@ def test_the_same_contract_has_no_changes():
         (replace(OLD, data=(replace(OLD.data[0], target="cancelled"),)), "data.target"),
         (replace(OLD, serving=Serving(p99_ms=20)), "serving.p99_ms"),
         (replace(OLD, serving=Serving(max_rows=10)), "serving.max_rows"),
+        (replace(OLD, serving=Serving(deadline_ms=50)), "serving.deadline_ms"),
     ],
 )
 def test_what_a_caller_would_notice_breaks(new, key):

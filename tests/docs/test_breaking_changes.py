@@ -34,6 +34,7 @@ CHANGES = {
     "another task, target or name": ("[model]", 'name = "another"', True),
     "a weaker `p99_ms`": ("[serving]", "p99_ms = 30", True),
     "a stronger one": ("[serving]", "p99_ms = 10", False),
+    "a new or shorter `deadline_ms`": ("[serving]", "deadline_ms = 50", True),
     "`[monitoring]`": ("[monitoring]", "drift = 0.2", False),
     "`[parameters]`": ("[parameters]", "alpha = 2.0", False),
 }

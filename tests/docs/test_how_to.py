@@ -19,6 +19,7 @@ CHAINS = (
     ("keep-data-for-rebuilds",),
     ("read-an-alarm",),
     ("run-in-a-container",),
+    ("record-a-service",),
     ("run-under-an-orchestrator",),
     ("score-a-table",),
     ("shadow-a-release",),

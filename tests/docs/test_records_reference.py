@@ -20,6 +20,7 @@ from shipworthy.predictions import format as log
 from shipworthy.recording.held import Missed
 from shipworthy.recording.lagging import Noted
 from shipworthy.recording.retention import Removal
+from shipworthy.recording.service import Service
 from shipworthy.refresh.records import Refresh, Trigger
 from shipworthy.registry.records import AliasChange, LatencyVerdict, Rehearsal, Release, Retirement, Verdict, Waiver
 from shipworthy.store.tables import entries, metadata
@@ -43,6 +44,7 @@ KINDS = {
     "retention": Removal,
     "retirement": Retirement,
     "run": Run,
+    "service": Service,
     "shadow-missed": Missed,
     "silence": Silence,
     "verdict": Verdict,

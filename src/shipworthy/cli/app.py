@@ -10,7 +10,18 @@ import sys
 import typer
 
 from shipworthy import __version__
-from shipworthy.cli import adopting, carrying, demo, looking, operating, proving, starting, telling
+from shipworthy.cli import (
+    adopting,
+    carrying,
+    comparing,
+    demo,
+    looking,
+    operating,
+    proving,
+    services,
+    starting,
+    telling,
+)
 from shipworthy.cli.console import say_error
 from shipworthy.errors import ShipworthyError
 
@@ -22,7 +33,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for family in (starting, adopting, proving, operating, telling, looking, carrying, demo):
+for family in (starting, adopting, services, proving, operating, telling, looking, comparing, carrying, demo):
     family.register(app)
 
 

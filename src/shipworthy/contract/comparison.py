@@ -175,6 +175,10 @@ def _keys(record: msgspec.Struct | None) -> dict[str, Any]:
     return {} if record is None else msgspec.structs.asdict(record)
 
 
+def _waited(before: Any) -> str:
+    return "as long as it took" if before is None else f"up to {before:g} ms"
+
+
 def _promise(name: str, before: Any, after: Any) -> str:
     """What callers were promised of the server itself."""
     if name == "serving.p99_ms" and after > before:
@@ -183,6 +187,8 @@ def _promise(name: str, before: Any, after: Any) -> str:
         return "fewer requests a second are promised"
     if name == "serving.max_rows" and after < before:
         return "larger requests are refused"
+    if name == "serving.deadline_ms" and after is not None and (before is None or after < before):
+        return f"answers that take longer than {after:g} ms are refused, where callers waited {_waited(before)}"
     if name == "serving.durability" and (before, after) == ("disk", "process"):
         return "an answered prediction no longer survives a loss of power"
     return ""

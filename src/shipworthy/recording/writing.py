@@ -38,9 +38,7 @@ class Exchange:
     answer: bytes
     refused: bool = False  # the service said no: the answer holds no prediction
     id: str | None = None  # the caller's own
-    done: Callable[[str, int], None] | None = (
-        None  # given the first row's id ("": none) and the rows, in this thread
-    )
+    done: Callable[[str, int], None] | None = None  # given the first row's id ("": none) and the rows, in this thread
 
 
 @dataclass

@@ -31,6 +31,7 @@ from shipworthy.store.ledger import Entry, Ledger
 from shipworthy.store.objects import File, Objects
 
 KIND = "release"
+SERVICE = "service"  # kind of what answers without a release of ours; counted in one row with them
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +114,10 @@ class Releases:
     def _make(
         self, run: Entry, record: Run, evidence: Evidence, fit: Fitness, key: SigningKey, at: int, *, shadow: bool
     ) -> Release:
-        newest = self._ledger.newest(KIND, run.model)
         identity = Identity(
             version=1,
             model=run.model,
-            number=1 if newest is None else newest.decode(Release).number + 1,
+            number=self._next(run.model),
             run=run.id,
             contract=record.contract.digest,
             proven=fit.proven and evidence.rebuild is not None,
@@ -154,6 +154,11 @@ class Releases:
             return {}
         made = self._ledger.get(rebuild).decode(Rebuild)
         return {REBUILD_FILE: key.sign(rebuild_statement(identity, record, rebuild, made, digest.of_bytes(provenance)))}
+
+    def _next(self, model: str) -> int:
+        """One more than any number that answers of this model were logged under, those of adopted services included."""
+        newest = [entry for kind in (KIND, SERVICE) if (entry := self._ledger.newest(kind, model)) is not None]
+        return max([int(entry.key or 0) for entry in newest], default=0) + 1
 
     def _signed_files(
         self, identity: Identity, record: Run, statements: dict[str, bytes], key: SigningKey

@@ -31,7 +31,7 @@ from shipworthy.registry.releases import Releases
 from shipworthy.rehearsal.payloads import rows_from_table
 from shipworthy.store.ledger import Entry
 from shipworthy.wiring.project import Project
-from shipworthy.wiring.services import KIND, newest_service
+from shipworthy.wiring.services import newest_service
 
 FEWEST = 100  # rows of a reference
 MOST = 200_000  # rows of a sample that are asked about
@@ -72,7 +72,7 @@ def adopt_service(project: Project, classes: Sequence[str], source: Origin) -> t
     )
     if digest is not None:
         project.objects.settle({digest})
-    entry = project.ledger.append(KIND, contract.name, made, key=str(made.number))
+    entry = project.ledger.append("service", contract.name, made, key=str(made.number))
     _write(path_of(project.layout.project, contract.name), made)
     return entry, made
 
@@ -146,16 +146,14 @@ def _times(contract: Contract, columns: Columns) -> NDArray[np.int64] | None:
     return None
 
 
-def _recorded(
-    project: Project, rows: int
-) -> tuple[Columns, NDArray[np.float64], NDArray[np.int64] | None]:
+def _recorded(project: Project, rows: int) -> tuple[Columns, NDArray[np.float64], NDArray[np.int64] | None]:
     """The first rows of the predictions' table, by event time."""
     path = str(project.layout.predictions(project.contract.name))
     if not DeltaTable.is_deltatable(path):
         raise WrongUse("nothing is recorded yet: `shipworthy record` brings what the service logged into the table")
     reader = QueryBuilder().register("predictions", DeltaTable(path))
     # `rows` is a whole number of our own.
-    query = f"SELECT features, values, event_time FROM predictions ORDER BY event_time LIMIT {int(rows)}"  # noqa: S608
+    query = f'SELECT features, "values", event_time FROM predictions ORDER BY event_time LIMIT {int(rows)}'  # noqa: S608
     table = pa.table(reader.execute(query))
     structs: Any = table["features"].combine_chunks()
     features = of_contract(project.contract.features)

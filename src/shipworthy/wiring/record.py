@@ -17,14 +17,15 @@ from shipworthy.recording.recorder import LEASE, Recorder, key
 from shipworthy.registry.aliases import Aliases
 from shipworthy.registry.releases import Releases
 from shipworthy.wiring.processes import Stop, loop
-from shipworthy.wiring.project import Project, in_production, open_project
+from shipworthy.wiring.project import Project, open_project
+from shipworthy.wiring.services import in_operation, service_of
 
 PAUSE = 0.1  # seconds between looks at the logs
 
 
 def run_record(folder: Path, *, once: bool, stop: Stop | None = None) -> None:
     """Record what is there, and, unless `once`, what comes. InUse or Refused where `once` leaves something behind."""
-    recorder = recorder_of(in_production(open_project(folder)))
+    recorder = recorder_of(in_operation(open_project(folder, needs="serving")))
     if not once:
         loop(recorder.step, Stop() if stop is None else stop, PAUSE)
     recorder.flush()
@@ -59,14 +60,15 @@ def recorder_of(project: Project) -> Recorder:
 
 
 def reference_reader(project: Project) -> Callable[[int], Reference | None]:
-    """Gives a release's monitoring reference; None where there is no such release or it has none."""
+    """Gives the monitoring reference of a release or a service; None where there is neither, or it has none."""
     releases = Releases(project.ledger, project.objects)
 
     def read(number: int) -> Reference | None:
         try:
             sha = releases.get(project.contract.name, number).reference
         except NotFound:
-            return None
+            service = service_of(project, number)
+            sha = (service.reference or "") if service is not None else ""
         return counting.decode(project.objects.get(sha)) if sha else None
 
     return read

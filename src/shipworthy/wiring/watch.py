@@ -17,13 +17,13 @@ from shipworthy.monitoring.records import Alarm
 from shipworthy.monitoring.watch import Facts, Watch
 from shipworthy.recording.lagging import note
 from shipworthy.refresh.records import Refresh
-from shipworthy.registry.aliases import Aliases
 from shipworthy.registry.records import Release
 from shipworthy.registry.releases import Releases
 from shipworthy.wiring.alerting import delivery_of, drills_over, recorder_over, refreshes_over, unsaid
 from shipworthy.wiring.processes import Stop, loop
-from shipworthy.wiring.project import Project, in_production, open_project
+from shipworthy.wiring.project import Project, open_project
 from shipworthy.wiring.record import lag_of, reference_reader
+from shipworthy.wiring.services import answering, in_operation, service_of
 
 PAUSE = 0.2  # seconds between looks
 
@@ -32,7 +32,7 @@ _logger = logging.getLogger(__name__)
 
 def run_watch(folder: Path, *, once: bool, stop: Stop | None = None) -> None:
     """Look at what has closed, and, unless `once`, at what closes."""
-    project = in_production(open_project(folder))
+    project = in_operation(open_project(folder, needs="serving"))
     watch = Watch(project.layout, project.ledger, project.contract, facts_of(project))
     with delivery_of(project) as delivery:
 
@@ -53,10 +53,10 @@ def run_watch(folder: Path, *, once: bool, stop: Stop | None = None) -> None:
 def facts_of(project: Project) -> Facts:
     """What the watch asks of releases, aliases and refreshes."""
     model, ledger = project.contract.name, project.ledger
-    releases, aliases = Releases(ledger, project.objects), Aliases(ledger)
+    releases = Releases(ledger, project.objects)
 
     def live() -> tuple[int, ...]:
-        number = aliases.current(model, "live")
+        number = answering(project)
         return () if number is None else (number,)
 
     def answered() -> dict[str, int]:
@@ -66,7 +66,7 @@ def facts_of(project: Project) -> Facts:
     return Facts(
         reference_of=reference_reader(project),
         classes_of=_classes_reader(project, releases),
-        promised_of=lambda number: promised(releases.get(model, number)),
+        promised_of=lambda number: None if service_of(project, number) else promised(releases.get(model, number)),
         live=live,
         answered=answered,
     )
@@ -86,6 +86,10 @@ def _classes_reader(project: Project, releases: Releases) -> Callable[[int], tup
 
     def read(number: int) -> tuple[Class, ...] | None:
         if number not in known:
+            service = service_of(project, number)
+            if service is not None:
+                known[number] = service.classes
+                return service.classes
             files = releases.get(project.contract.name, number).files
             sha = next(file.digest for file in files if file.path == DESCRIPTION)
             known[number] = msgspec.json.decode(project.objects.get(sha), type=BundleDescription).classes
