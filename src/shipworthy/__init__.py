@@ -9,8 +9,9 @@ __version__ = "0.1.0"
 _HOMES = {
     "AsyncClient": "shipworthy.client",
     "Client": "shipworthy.client",
+    "fits_budget": "shipworthy.wiring.budgeting",
 }
-__all__ = ["AsyncClient", "Client", "__version__"]
+__all__ = ["AsyncClient", "Client", "__version__", "fits_budget"]
 
 
 def __getattr__(name: str) -> _Any:

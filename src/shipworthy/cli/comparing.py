@@ -17,9 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def compare(
-    old: Annotated[
-        str, typer.Argument(help="A contract's file, or a release or run: @live, delay@3, run-2d70.")
-    ],
+    old: Annotated[str, typer.Argument(help="A contract's file, or a release or run: @live, delay@3, run-2d70.")],
     new: Annotated[str, typer.Argument(help="The same; the project's own contract if not given.")] = "",
     project: Folder = HERE,
     json: Json = False,
