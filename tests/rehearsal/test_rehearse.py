@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from shipworthy.contract.records import Contract, Feature, Model, Purpose, Serving
+from shipworthy.errors import WrongUse
 from shipworthy.registry.records import Rehearsal
 from shipworthy.rehearsal.queueing import likely_budget_ms, simulated_ms
 from shipworthy.rehearsal.rehearse import Pace, rehearse
@@ -40,13 +41,17 @@ def _starting(contract: Contract, work: Path) -> Callable[[Path], AbstractContex
 
 def test_a_rehearsal_gives_a_verdict_a_highest_rate_and_a_budget(tmp_path: Path) -> None:
     contract, said = _contract(p99_ms=400), list[str]()
-    found = rehearse(contract, _starting(contract, tmp_path), tmp_path, lambda what, _: said.append(what), pace=SHORT)
+    starting = _starting(contract, tmp_path)
+    found = rehearse(contract, starting, tmp_path, lambda what, _: said.append(what), pace=SHORT, model_ms=450.0)
     assert found.verdict.outcome == "passed"
+    assert found.verdict.ready_ms is not None
     assert found.verdict.errors == 0
     assert found.highest_rate >= 500
     assert 0 < found.budget_ms < 400
     assert (found.contract, found.serving) == (contract.digest, contract.serving_digest)
-    assert said[-1] == "search the latency budget"
+    assert said[-2:] == ["search the latency budget", "measure with a model of 450 ms a call"]
+    assert found.with_model is not None
+    assert (found.model_ms, found.with_model.outcome, found.model_rate) == (450.0, "blocked", 0.0)
     assert msgspec.json.decode(msgspec.json.encode(found), type=Rehearsal) == found
 
 
@@ -56,6 +61,13 @@ def test_an_sla_that_no_server_can_keep_is_blocked_and_leaves_nothing(tmp_path: 
     assert found.verdict.outcome == "blocked"
     assert found.budget_ms == 0
     assert found.highest_rate == 0
+
+
+@pytest.mark.parametrize("cost", [0.0, -1.0, float("inf"), float("nan")])
+def test_a_model_of_no_cost_is_not_asked_about(tmp_path: Path, cost: float) -> None:
+    contract = _contract(p99_ms=400)
+    with pytest.raises(WrongUse, match="--model-ms"):
+        rehearse(contract, _starting(contract, tmp_path), tmp_path, lambda *_: None, pace=SHORT, model_ms=cost)
 
 
 @pytest.mark.parametrize("workers", [1, 3])

@@ -38,6 +38,12 @@ def test_a_quick_server_passes_with_enough_requests_for_the_confidence(serving: 
     assert msgspec.json.decode(msgspec.json.encode(verdict), type=LatencyVerdict) == verdict
 
 
+def test_a_slow_first_request_is_said_of_a_server_that_passes() -> None:
+    outcome, reason = decide(_load(cold_ms=25.0), CALM, SERVING, 0.99)
+    assert (outcome, "the very first request took 25.0 ms" in reason) == ("passed", True)
+    assert "very first" not in decide(_load(cold_ms=9.0), CALM, SERVING, 0.99)[1]
+
+
 def test_a_rate_too_low_for_the_confidence_is_raised_and_said(serving: Callable[[str], str]) -> None:
     verdict = verify(Target(serving("quick"), BODIES), Serving(p99_ms=500, rate=2), seconds=1)
     assert verdict.outcome == "passed"

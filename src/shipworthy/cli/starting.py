@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from shipworthy.cli.console import Progress, marked, say, say_json, say_plain, table
 from shipworthy.cli.options import HERE, Folder, Json
 from shipworthy.errors import Refused, Undecided
+
+if TYPE_CHECKING:
+    from shipworthy.registry.records import LatencyVerdict, Rehearsal
 
 
 def register(app: typer.Typer) -> None:
@@ -52,6 +55,9 @@ def rehearse(
     quick: Annotated[
         bool, typer.Option("--quick", help="Fewer looks at rates and costs; the verdict is as strict.")
     ] = False,
+    model_ms: Annotated[
+        float | None, typer.Option(help="Also measure with a model whose calls take so many milliseconds.")
+    ] = None,
     project: Folder = HERE,
     json: Json = False,
 ) -> None:
@@ -61,7 +67,7 @@ def rehearse(
 
     opened = open_project(project, needs="serving")
     with Progress(json).shown() as report:
-        entry, rehearsal = rehearse_project(opened, report, quick=quick)
+        entry, rehearsal = rehearse_project(opened, report, quick=quick, model_ms=model_ms)
     serving = opened.contract.serving
     if json:
         say_json({"id": entry.id, "rehearsal": rehearsal})
@@ -75,10 +81,46 @@ def rehearse(
                 ("the platform's own p99", f"{rehearsal.platform_ms:.2f} ms"),
                 ("highest rate that keeps the SLA", f"{rehearsal.highest_rate:,.0f} requests/s"),
                 ("latency budget for the model", f"{rehearsal.budget_ms:.2f} ms a call"),
+                ("ready after", f"{rehearsal.verdict.ready_ms or 0:,.0f} ms"),
+                ("the very first request", _cold(rehearsal.verdict)),
+                ("the load generator's own lateness", _lateness(rehearsal)),
                 ("kept as", entry.id),
             ),
         )
+        _say_model(rehearsal)
     if rehearsal.verdict.outcome == "blocked":
         raise Refused("the serving stack cannot keep this SLA, whatever the model: change [serving], or the machine")
     if rehearsal.verdict.outcome == "undecided":
         raise Undecided("the rehearsal could not decide; run it again on a machine that is less busy")
+    _stop_unless_kept(rehearsal)
+
+
+def _lateness(rehearsal: Rehearsal) -> str:
+    limit = "; it, not the server, was the limit of the highest rate" if rehearsal.highest_rate_at_least else ""
+    return f"{rehearsal.verdict.generator_late_ms:.2f} ms (p99){limit}"
+
+
+def _cold(verdict: LatencyVerdict) -> str:
+    return "not answered" if verdict.cold_ms is None else f"{verdict.cold_ms:.2f} ms"
+
+
+def _say_model(rehearsal: Rehearsal) -> None:
+    if rehearsal.with_model is None:
+        return
+    say(
+        marked(
+            rehearsal.with_model.outcome, f"with a model of {rehearsal.model_ms:g} ms: {rehearsal.with_model.reason}"
+        )
+    )
+    say(f"  the SLA is then kept up to {rehearsal.model_rate:,.0f} requests/s")
+
+
+def _stop_unless_kept(rehearsal: Rehearsal) -> None:
+    """The exit code is also that of the model asked about."""
+    if rehearsal.with_model is None or rehearsal.with_model.outcome == "passed":
+        return
+    if rehearsal.with_model.outcome == "blocked":
+        raise Refused(
+            f"a model of {rehearsal.model_ms:g} ms a call does not keep the SLA: {rehearsal.with_model.reason}"
+        )
+    raise Undecided(f"with a model of {rehearsal.model_ms:g} ms: {rehearsal.with_model.reason}")

@@ -30,6 +30,7 @@ class LatencyVerdict(msgspec.Struct, frozen=True):
     throttled_ms: float | None  # CPU time withheld by the control group meanwhile; None: this system does not tell
     foreign_load: float | None  # cores that other processes used meanwhile; None: this system does not tell
     cold_ms: float | None = None  # the very first request, before the warm-up; None: it was not answered
+    ready_ms: float | None = None  # from the server's start to its being ready; None: somebody else started it
 
 
 class Rehearsal(msgspec.Struct, frozen=True):
@@ -44,6 +45,9 @@ class Rehearsal(msgspec.Struct, frozen=True):
     verdict: LatencyVerdict
     seconds: float
     highest_rate_at_least: bool = False  # the load generator was the limit: the server may do more
+    model_ms: float | None = None  # what a call of the stand-in took in `with_model`; None: not asked for
+    with_model: LatencyVerdict | None = None  # the SLA with a model of that cost
+    model_rate: float | None = None  # requests a second that keep the SLA with it
 
 
 class Verdict(msgspec.Struct, frozen=True):

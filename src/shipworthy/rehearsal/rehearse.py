@@ -5,6 +5,7 @@ A stand-in has the contract's signature and a cost of choice. The real server se
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shipworthy.contract.records import Contract
+from shipworthy.errors import WrongUse
 from shipworthy.models.runtimes.stand_in import stand_in_bundle
 from shipworthy.registry.records import LatencyVerdict, Rehearsal
 from shipworthy.rehearsal.load import Load, Target, closed_loop, open_loop
@@ -41,18 +43,32 @@ THOROUGH = Pace(verdict=8.0, look=1.5, looks=4)
 QUICK = Pace(verdict=2.5, look=0.7, looks=2)
 
 
-def rehearse(contract: Contract, start: Start, work: Path, report: Report, *, pace: Pace = THOROUGH) -> Rehearsal:
-    """Measure the serving stack against the contract's SLA; `work` is a folder for stand-ins. Undecided, WrongUse."""
+def rehearse(
+    contract: Contract,
+    start: Start,
+    work: Path,
+    report: Report,
+    *,
+    pace: Pace = THOROUGH,
+    model_ms: float | None = None,
+) -> Rehearsal:
+    """Measure the serving stack against the contract's SLA; `work` is a folder for stand-ins. Undecided, WrongUse.
+
+    With `model_ms`, also with a model whose calls take that long: its verdict, and the highest rate that keeps the SLA.
+    """
+    if model_ms is not None and not 0 < model_ms < math.inf:
+        raise WrongUse(f"--model-ms {model_ms:g}: expected milliseconds above 0, what a call of the model may take")
     began = time.monotonic()
-    stage = _Stage(contract, start, work, pace, from_contract(contract.features, BODIES))
+    stage = _Stage(contract, start, work, pace, from_contract(contract.features, BODIES), report)
     report("start the server with a stand-in", None)
-    with stage.serving(0.0) as target:
+    with stage.serving(0.0) as (target, ready_ms):
         report("measure the platform at the promised rate", None)
-        verdict = verify(target, contract.serving, confidence=contract.gate.confidence, seconds=pace.verdict)
+        verdict = stage.verdict(target, ready_ms)
         report("search the highest rate", None)
         highest, at_least = stage.highest_rate(target, verdict)
     report("search the latency budget", None)
     budget = stage.budget_ms(verdict)
+    with_model, model_rate = stage.with_model(model_ms) if model_ms is not None else (None, None)
     return Rehearsal(
         version=VERSION,
         contract=contract.digest,
@@ -63,6 +79,9 @@ def rehearse(contract: Contract, start: Start, work: Path, report: Report, *, pa
         verdict=verdict,
         seconds=time.monotonic() - began,
         highest_rate_at_least=at_least,
+        model_ms=model_ms,
+        with_model=with_model,
+        model_rate=model_rate,
     )
 
 
@@ -73,14 +92,28 @@ class _Stage:
     work: Path
     pace: Pace
     bodies: list[bytes]
+    report: Report
 
     @contextmanager
-    def serving(self, cost_ms: float) -> Iterator[Target]:
-        """The server with a stand-in that takes `cost_ms` a call."""
+    def serving(self, cost_ms: float) -> Iterator[tuple[Target, float]]:
+        """The server with a stand-in that takes `cost_ms` a call, and the milliseconds until it was ready."""
         folder = self.work / f"stand-in-{cost_ms * 1000:.0f}"
         stand_in_bundle(self.contract, folder, cost_ms * 1000)
+        began = time.monotonic()
         with self.start(folder) as url:
-            yield Target(f"{url}/predict", self.bodies)
+            yield Target(f"{url}/predict", self.bodies), 1000 * (time.monotonic() - began)
+
+    def verdict(self, target: Target, ready_ms: float) -> LatencyVerdict:
+        """On the SLA, of a server that took `ready_ms` to be ready."""
+        promised, confidence = self.contract.serving, self.contract.gate.confidence
+        return verify(target, promised, confidence=confidence, seconds=self.pace.verdict, ready_ms=ready_ms)
+
+    def with_model(self, cost_ms: float) -> tuple[LatencyVerdict, float]:
+        """The SLA's verdict with a model of that cost, and the highest rate that keeps the SLA."""
+        self.report(f"measure with a model of {cost_ms:g} ms a call", None)
+        with self.serving(cost_ms) as (target, ready_ms):
+            verdict = self.verdict(target, ready_ms)
+            return verdict, self.highest_rate(target, verdict)[0]
 
     def highest_rate(self, target: Target, verdict: LatencyVerdict) -> tuple[float, bool]:
         """Requests a second that keep the SLA, and whether the generator, not the server, set the end."""
@@ -107,7 +140,7 @@ class _Stage:
         low, high = 0.0, likely_budget_ms(serving.rate, serving.workers, serving.p99_ms, verdict.p99_ms, QUANTILE)
         cost = high
         for _ in range(self.pace.looks):
-            with self.serving(cost) as target:
+            with self.serving(cost) as (target, _):
                 load = self._look(target, serving.rate)
             if _keeps(load, serving.p99_ms):
                 low = cost

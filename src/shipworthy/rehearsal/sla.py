@@ -25,12 +25,14 @@ def verify(
     seconds: float = SECONDS,
     seed: int = 0,
     roots: Collection[int] = (),
+    ready_ms: float | None = None,
 ) -> LatencyVerdict:
     """Whether the server at `target` keeps `serving.p99_ms` at `serving.rate`, said with `confidence`.
 
     As many requests as the confidence needs within `seconds`; where the promised rate is too low for that, a higher
     one is offered, which is harder to keep. The warm-up is not measured, the first request is reported apart.
-    `roots` are processes whose load is not foreign, besides this one and its descendants.
+    `roots` are processes whose load is not foreign, besides this one and its descendants. `ready_ms` is kept as it is:
+    how long the server took to be ready, where whoever asks has started it.
     """
     requests, rate = _plan(serving.rate, seconds, confidence)
     watch = Watch(roots)
@@ -61,6 +63,7 @@ def verify(
         throttled_ms=conditions.throttled_ms,
         foreign_load=conditions.foreign_load,
         cold_ms=load.cold_ms if math.isfinite(load.cold_ms) else None,
+        ready_ms=ready_ms,
     )
 
 
@@ -76,10 +79,8 @@ def decide(load: Load, conditions: Conditions, serving: Serving, confidence: flo
         counted += f" or failed ({_named(load.errors)})"
     judgement = judge(load.requests, late, QUANTILE, confidence)
     if judgement == "passed":
-        return (
-            "passed",
-            f"{counted}, which shows p99 within {limit:g} ms at {confidence:.0%} confidence{_faster(load, serving)}",
-        )
+        shows = f"{counted}, which shows p99 within {limit:g} ms at {confidence:.0%} confidence"
+        return "passed", f"{shows}{_faster(load, serving)}{_cold(load, limit)}"
     if math.isfinite(load.alone_ms) and load.alone_ms > limit:
         return (
             "blocked",
@@ -118,6 +119,14 @@ def _excuse(load: Load, conditions: Conditions, serving: Serving) -> str:
 
 def _faster(load: Load, serving: Serving) -> str:
     return f" (the promise is {serving.rate:g} a second)" if load.rate > serving.rate else ""
+
+
+def _cold(load: Load, limit: float) -> str:
+    """The first request is one among many for the quantile; who sent it waited all the same, and it is said."""
+    if load.cold_ms <= limit:
+        return ""
+    took = f"took {load.cold_ms:.1f} ms" if math.isfinite(load.cold_ms) else "was not answered"
+    return f"; the very first request {took}"
 
 
 def _named(errors: dict[str, int]) -> str:

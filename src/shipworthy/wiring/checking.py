@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -141,14 +142,17 @@ def _measured(checking: Checking, seed: int) -> Verdict:
     contract = checking.run.contract
     features = checking.bundle.description.features
     bodies = from_columns(features, checking.bundle.probes(), BODIES)
+    began = time.monotonic()
     try:
         with rehearse_server(checking.bundle.folder, contract, checking.work, command=checking.command) as url:
+            ready_ms = 1000 * (time.monotonic() - began)
             found = verify(
                 Target(f"{url}/predict", bodies),
                 contract.serving,
                 confidence=contract.gate.confidence,
                 seed=seed,
                 roots=(os.getpid(),),
+                ready_ms=ready_ms,
             )
     except Undecided as error:
         return Verdict(latency.CHECK, "undecided", str(error))

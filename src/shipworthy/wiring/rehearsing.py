@@ -15,7 +15,9 @@ from shipworthy.wiring.project import Project, Report
 from shipworthy.wiring.workers import OWN
 
 
-def rehearse_project(project: Project, report: Report, *, quick: bool) -> tuple[Entry, Rehearsal]:
+def rehearse_project(
+    project: Project, report: Report, *, quick: bool, model_ms: float | None = None
+) -> tuple[Entry, Rehearsal]:
     """Measure, and keep what was measured."""
     contract = project.contract
 
@@ -27,5 +29,7 @@ def rehearse_project(project: Project, report: Report, *, quick: bool) -> tuple[
             with rehearse_server(folder, contract, work, command=OWN, workers=workers) as url:
                 yield url
 
-        rehearsal = rehearse(contract, start, work / "stand-ins", report, pace=QUICK if quick else THOROUGH)
+        rehearsal = rehearse(
+            contract, start, work / "stand-ins", report, pace=QUICK if quick else THOROUGH, model_ms=model_ms
+        )
     return project.ledger.append("rehearsal", contract.name, rehearsal), rehearsal
