@@ -22,6 +22,8 @@ PROGRAMS = {
     "pg_ctlcluster": "apt-get install postgresql",
     "podman": "apt-get install podman",
     "runc": "apt-get install runc",
+    "prometheus": "apt-get install prometheus",
+    "promtool": "apt-get install prometheus",
     "prometheus-alertmanager": "apt-get install prometheus-alertmanager",
 }
 

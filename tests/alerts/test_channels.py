@@ -1,12 +1,9 @@
 """Channels against the programs that they speak to: a real Alertmanager, and Apprise."""
 
-import socket
-import subprocess
-import time
-
 import httpx
 import pytest
 from alerts.receiver import alert
+from alerts.serving import an_alertmanager
 
 from shipworthy.alerts.alertmanager import Alertmanager
 from shipworthy.alerts.delivery import Delivery
@@ -19,33 +16,8 @@ from shipworthy.errors import WrongUse
 @pytest.fixture(scope="module")
 def alertmanager(tmp_path_factory):
     """The address of an Alertmanager that tells nobody."""
-    folder = tmp_path_factory.mktemp("alertmanager")
-    (folder / "config.yml").write_text("route: {receiver: nobody, group_by: [model]}\nreceivers: [{name: nobody}]\n")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    process = subprocess.Popen(
-        ["prometheus-alertmanager", f"--config.file={folder / 'config.yml'}", f"--storage.path={folder / 'data'}",
-         f"--web.listen-address={address}", "--cluster.listen-address="],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        end = time.monotonic() + 60
-        while not _ready(address):
-            assert time.monotonic() < end, "Alertmanager does not start"
-            time.sleep(0.1)
-        yield f"http://{address}"
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _ready(address):
-    try:
-        return httpx.get(f"http://{address}/-/ready", trust_env=False).is_success
-    except httpx.HTTPError:
-        return False
+    with an_alertmanager(tmp_path_factory.mktemp("alertmanager")) as url:
+        yield url
 
 
 def firing(url, alarm):

@@ -1,48 +1,24 @@
 """The page in a real browser."""
 
 import re
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
 from dashboard import samples
+from dashboard.serving import serve
 from prometheus_client.parser import text_string_to_metric_families
 
-from shipworthy.dashboard.app import Page
 from shipworthy.dashboard.figures import HELP
 
 HTTP = Path(__file__).parents[2] / "docs" / "reference" / "http.md"
-SCRAPE = """shipworthy_requests_total{{model="flight-delay",status="200"}} {count}
-# TYPE shipworthy_request_seconds histogram
-shipworthy_request_seconds_bucket{{le="0.001"}} {count}
-shipworthy_request_seconds_bucket{{le="+Inf"}} {count}
-shipworthy_request_seconds_count {count}
-shipworthy_request_seconds_sum 1
-"""
 
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    scrapes = iter(range(0, 1_000_000, 400))
-
-    async def scrape() -> str:
-        return SCRAPE.format(count=next(scrapes))
-
-    listening = socket.create_server(("127.0.0.1", 0))
-    page = Page(samples.CONTRACT, samples.status, scrape)
-    server = uvicorn.Server(uvicorn.Config(page.application(), log_level="warning"))
-    thread = threading.Thread(target=server.run, args=([listening],))
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
+    with serve(samples.status) as found:
+        yield found
 
 
 @pytest.mark.needs("chromium", "chromedriver")

@@ -1,4 +1,4 @@
-"""alerts: who was told what, and what people make of it."""
+"""alerts, rules: who was told what, what people make of it, and what Prometheus is to watch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shipworthy import clock
-from shipworthy.cli.console import marked, say, say_json, table
+from shipworthy.cli.console import marked, say, say_json, say_plain, table
 from shipworthy.cli.options import HERE, Folder, Json
 from shipworthy.errors import WrongUse
 
@@ -20,6 +20,7 @@ _MARKS = {"open": "blocked", "acknowledged": "undecided", "silenced": "waived", 
 def register(app: typer.Typer) -> None:
     """Add this family's commands."""
     app.command()(alerts)
+    app.command()(rules)
 
 
 def alerts(  # noqa: PLR0913 - one for each option
@@ -58,6 +59,14 @@ def alerts(  # noqa: PLR0913 - one for each option
         say_json(found)
     else:
         _say(found)
+
+
+def rules(project: Folder = HERE) -> None:
+    """Print a rule file for Prometheus: the SLA, refusals, the log, the watch, and alerts that nobody got."""
+    from shipworthy.alerts.rules import written  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
+
+    say_plain(written(open_project(project).contract).rstrip())
 
 
 def _say(found: Alerts) -> None:

@@ -120,6 +120,7 @@ class AlertView(msgspec.Struct, frozen=True):
     title: str
     state: str  # of the channel that is worst off: pending, failed or delivered
     phase: str = "resolved"  # open, acknowledged, silenced or resolved
+    cause: str = ""
     waiting: tuple[str, ...] = ()  # channels that have not taken it, with the reason
 
 

@@ -46,7 +46,7 @@ def _alert_view(one: AlertLife) -> AlertView:
         if told.state != "delivered" and one.life.phase != "silenced"
     )
     worst = min((told.state for told in one.told), key=_RANK.__getitem__, default="pending")
-    return AlertView(alert.at, f"{alert.title}: {alert.text}", worst, one.life.phase, waiting)
+    return AlertView(alert.at, f"{alert.title}: {alert.text}", worst, one.life.phase, alert.cause, waiting)
 
 
 def _waived(found: Waivers) -> tuple[str, ...]:

@@ -1,0 +1,41 @@
+"""An Alertmanager of a test's own, on loopback."""
+
+import socket
+import subprocess
+import time
+from contextlib import contextmanager
+
+import httpx
+
+
+@contextmanager
+def an_alertmanager(folder):
+    """The address of an Alertmanager that tells nobody, for as long as the block runs."""
+    (folder / "alertmanager.yml").write_text(
+        "route: {receiver: nobody, group_by: [model]}\nreceivers: [{name: nobody}]\n"
+    )
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    process = subprocess.Popen(
+        ["prometheus-alertmanager", f"--config.file={folder / 'alertmanager.yml'}", f"--storage.path={folder / 'told'}",
+         f"--web.listen-address={address}", "--cluster.listen-address="],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        end = time.monotonic() + 60
+        while not _ready(address):
+            assert time.monotonic() < end, "Alertmanager does not start"
+            time.sleep(0.1)
+        yield f"http://{address}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _ready(address):
+    try:
+        return httpx.get(f"http://{address}/-/ready", trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
