@@ -44,7 +44,7 @@ def exposition(view: StatusView) -> str:
     found: dict[str, list[str]] = {}
     for name, labels, value in _figures(view):
         said = ",".join(f'{key}="{_escaped(text)}"' for key, text in {"model": view.model, **labels}.items())
-        found.setdefault(name, []).append(f"{name}{{{said}}} {value:.15g}")
+        found.setdefault(name, []).append(f"{name}{{{said}}} {float(value)!r}")
     lines = [
         line
         for name, series in found.items()
