@@ -14,11 +14,13 @@ from pathlib import Path
 
 import httpx
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, QueryBuilder
 
 from shipworthy import clock
-from shipworthy.errors import NotFound, WrongUse
+from shipworthy.counts import reference as counting
+from shipworthy.errors import NotFound, Refused, WrongUse
 from shipworthy.monitoring.records import Alarm, WindowEvidence
 from shipworthy.predictions import reader
 from shipworthy.predictions.ids import parse
@@ -211,6 +213,27 @@ def test_production_is_compared_with_the_first_recorded_rows_and_drift_raises_an
     assert {one.release for one in evidence} == {2}
     (alarm, *_) = [entry.decode(Alarm) for entry in project.ledger.entries("alarm", "delay")]
     assert {moved.payoff for moved in alarm.moved} & {"distance", "score"}
+
+
+def test_production_is_compared_with_a_sample_that_the_service_itself_answered(
+    project: Project, served: Callable[[int], httpx.Client], tmp_path: Path
+) -> None:
+    client = served(1)
+    rows = [{**flight(number, 10.0 * number), "when": START // 1000 + number * 240_000_000} for number in range(200)]
+    table = pa.Table.from_pylist(rows)
+    instants = table["when"].cast(pa.timestamp("us", tz="UTC"))
+    pq.write_table(table.set_column(2, "when", instants), tmp_path / "sample.parquet")
+    source = Origin(sample=tmp_path / "sample.parquet", url=f"{client.base_url}/score")
+    _, made = adopt_service(project, (), source)
+    assert (made.number, made.origin) == (2, "sample")
+    assert made.reference is not None
+    reference = counting.decode(project.objects.get(made.reference))
+    assert {one.name: one.rows for one in reference.payoffs} == dict.fromkeys(
+        ("distance", "carrier", "score", "confidence"), 200
+    )
+    pq.write_table(table.set_column(2, "when", instants).slice(0, 50), tmp_path / "sample.parquet")
+    with pytest.raises(Refused, match="at least 100"):
+        adopt_service(project, (), source)
 
 
 def test_a_project_that_knows_no_service_says_what_to_do(tmp_path: Path) -> None:
