@@ -166,3 +166,33 @@ def test_columns_hold_exactly_what_the_rows_hold(rows):
     for place, column in enumerate(columns):
         np.testing.assert_array_equal(columns.numbers[:, place], column.astype(float))
     np.testing.assert_array_equal(columns[0], np.array([row[0] for row in rows], float))
+
+
+NUMBERS = tuple(Feature(name=f"n{index}", type="float") for index in range(3))
+GAPPY = (*NUMBERS, Feature(name="gap", type="float", nullable=True), Feature(name="count", type="integer"))
+NUMBER = st.floats(allow_nan=False, allow_infinity=False)
+
+
+def as_lists(columns):
+    return [[repr(value) for value in column.tolist()] for column in columns]
+
+
+@given(st.lists(st.tuples(*[NUMBER] * 3), min_size=1, max_size=5), st.data())
+def test_rows_of_floats_are_packed_and_become_the_same_columns(rows, data):
+    """Also beside rows that were looked at again, which are not packed."""
+    layout = RowFormat(NUMBERS)
+    decoded = [layout.type(**dict(zip(("f0", "f1", "f2"), row, strict=True))) for row in rows]
+    packed = layout.compact(decoded)
+    assert all(isinstance(row, bytes) for row in packed)
+    some = [data.draw(st.sampled_from([one, other])) for one, other in zip(packed, rows, strict=True)]
+    assert as_lists(layout.columns(some)) == as_lists(layout.columns(rows)) == as_lists(np.array(rows).T)
+    assert layout.columns(some).numbers.tolist() == [list(row) for row in rows]
+
+
+@given(st.lists(st.tuples(*[NUMBER] * 3, st.none() | NUMBER, st.integers(-(2**63), 2**63 - 1)), min_size=1, max_size=5))
+def test_a_null_is_nan_and_a_whole_number_stays_exact(rows):
+    layout = RowFormat(GAPPY)
+    columns = layout.columns(rows)
+    assert as_lists(columns[:4]) == as_lists(np.array([row[:4] for row in rows], np.float64).T)
+    assert columns[4].tolist() == [row[4] for row in rows]
+    assert columns.numbers.shape == (len(rows), 5)

@@ -47,6 +47,7 @@ class Answering:
         self._log, self._routes = log, routes
         self._predicting = Predicting(live, log, metrics)
         self._live = live
+        self._usual = _usual(live)
         self._pace = Pace(live.cost)
         self._paced = 0.0  # when the pace was last observed
         self.dated = False  # whether any request of the last tick had a deadline
@@ -59,6 +60,7 @@ class Answering:
     def swap(self, live: Live, metrics: Metrics, routes: Routes) -> None:
         """Answer with another release from the next tick on; the log's new segment is open already."""
         self._live, self.metrics, self._routes = live, metrics, routes
+        self._usual = _usual(live)
         self._pace = Pace(live.cost)
         self._predicting = Predicting(live, self._log, metrics)
 
@@ -71,6 +73,7 @@ class Answering:
         replies: list[Reply | None] = [None] * len(exchanges)
         asked: list[_Asked] = []
         refused: dict[int, int] = {}
+        self.dated = False
         for index, exchange in enumerate(exchanges):
             try:
                 self._read(index, exchange, asked, replies)
@@ -82,7 +85,6 @@ class Answering:
             except Exception:  # nobody else's request may go unanswered for one that cannot be read
                 _logger.exception("a request for %r could not be read", exchange.head.target)
                 replies[index] = reply_to(Problem(500, "the server failed to read this request"), plain=True)
-        self.dated = any(one.deadline is not None for one in asked)
         if self.dated:
             asked = self._admit(asked, began - waited, replies)
         left: list[int] | None = None
@@ -103,14 +105,16 @@ class Answering:
     def _read(self, index: int, exchange: Exchange, asked: list[_Asked], replies: list[Reply | None]) -> None:
         if exchange.problem is not None:
             raise exchange.problem
-        found = self._routes.find(exchange.head.method, exchange.head.target)
+        head = exchange.head
+        found = self._routes.find(head.method, head.target)
         if isinstance(found, Page):
             replies[index] = found.make()
-        else:
-            call = found.read(exchange.body, exchange.head.described)
-            asked.append(
-                _Asked(index, found, call, call.deadline or exchange.head.deadline or self._usual, exchange.sent)
-            )
+            return
+        call = found.read(exchange.body, head.described)
+        deadline = call.deadline or head.deadline or self._usual
+        if deadline is not None:
+            self.dated = True
+        asked.append(_Asked(index, found, call, deadline, exchange.sent))
 
     def _admit(self, asked: Sequence[_Asked], sent: float, replies: list[Reply | None]) -> list[_Asked]:
         """Refuse what cannot be answered in time; `sent` is when the oldest may have been sent."""
@@ -137,12 +141,6 @@ class Answering:
     def _count(self, problem: Problem) -> None:
         if problem.reason:
             self.metrics.refused(problem.reason)
-
-    @property
-    def _usual(self) -> float | None:
-        """The contract's deadline in seconds."""
-        milliseconds = self._live.contract.serving.deadline_ms
-        return None if milliseconds is None else milliseconds / 1000
 
     def _predict(
         self, asked: Sequence[_Asked], arrived: int, refused: Mapping[int, int], replies: list[Reply | None]
@@ -192,15 +190,17 @@ class Answering:
     ) -> None:
         """Send the replies at some places, or all."""
         fine = 0
-        for place in range(len(exchanges)) if places is None else places:
-            exchange, reply = exchanges[place], replies[place]
+        if places is not None:
+            exchanges, replies = [exchanges[place] for place in places], [replies[place] for place in places]
+        for exchange, reply in zip(exchanges, replies, strict=True):
+            head = exchange.head
             if reply is None:
-                raise AssertionError(f"{exchange.head.target!r} has no reply")
+                raise AssertionError(f"{head.target!r} has no reply")
             if reply.status == 200:
                 fine += 1
             else:
                 self.metrics.status(reply.status)
-            exchange.sender.reply(reply, close=exchange.head.close, bodyless=exchange.head.method == b"HEAD")
+            exchange.sender.reply(reply, close=head.close, bodyless=head.method == b"HEAD")
         self.metrics.status(200, fine)
 
 
@@ -208,3 +208,9 @@ def _reply(one: _Asked, outcome: Outcome) -> Reply:
     if isinstance(outcome, Answer):
         return one.dialect.write(one.call, outcome)
     return reply_to(outcome, plain=one.dialect.plain_errors)
+
+
+def _usual(live: Live) -> float | None:
+    """The contract's deadline in seconds."""
+    milliseconds = live.contract.serving.deadline_ms
+    return None if milliseconds is None else milliseconds / 1000

@@ -68,7 +68,7 @@ class Native:
             raise Problem(400, "tensors in binary belong to the Open Inference Protocol's paths")
         try:
             asked = self._decode(body)
-            rows = self._format.rows(asked.rows)
+            rows = self._format.compact(asked.rows)
         except (msgspec.ValidationError, OverflowError):
             return self._look_again(body)
         except NO_JSON as error:

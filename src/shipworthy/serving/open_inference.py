@@ -13,7 +13,7 @@ from shipworthy.models.records import BundleDescription
 from shipworthy.serving.answer import Answer, Class
 from shipworthy.serving.problems import NO_JSON, Problem, malformed
 from shipworthy.serving.responses import BINARY, Reply
-from shipworthy.serving.rows import Call, Row, RowFormat
+from shipworthy.serving.rows import Call, RowFormat
 from shipworthy.serving.tensors import attach, packed
 from shipworthy.serving.violations import examine
 
@@ -227,7 +227,7 @@ class OpenInference:
         return names
 
 
-def _finite(rows: Sequence[Row]) -> bool:
+def _finite(rows: Sequence[Any]) -> bool:
     return all(math.isfinite(value) for row in rows for value in row if isinstance(value, float))
 
 

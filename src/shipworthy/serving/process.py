@@ -19,8 +19,22 @@ from shipworthy.serving.control import Drain, Message, Ready, Swap, Unable, deco
 from shipworthy.serving.heartbeat import silent
 from shipworthy.serving.settings import WorkerSettings
 
-# Libraries that start a thread a core fight over the cores that the workers have, one each.
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
+# Libraries that start a thread a core fight over the cores that the workers have, one each. OMP_THREAD_LIMIT holds for
+# those that ask OpenMP for more threads by themselves, LOKY_MAX_CPU_COUNT for joblib's n_jobs=-1.
+ONE_THREAD = dict.fromkeys(
+    (
+        "OMP_NUM_THREADS",
+        "OMP_THREAD_LIMIT",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "NUMEXPR_NUM_THREADS",
+        "VECLIB_MAXIMUM_THREADS",
+        "LOKY_MAX_CPU_COUNT",
+        "POLARS_MAX_THREADS",
+        "RAYON_NUM_THREADS",
+    ),
+    "1",
+)
 
 GLANCE = 0.25  # seconds between looks at a worker that is waited for
 

@@ -11,6 +11,7 @@ import math
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from itertools import chain
 from operator import itemgetter
 from typing import Annotated, Any, Literal
 
@@ -24,6 +25,7 @@ from shipworthy.contract.records import Feature
 from shipworthy.models.records import NULL_TIMESTAMP, NUMERIC, Columns, SideBySide
 
 Row = tuple[Any, ...]  # values in the contract's order: float, int (timestamps too), bool, str or None
+PackedRow = bytes  # the same as doubles, where the contract has nothing but floats that are never null
 
 EXACT = 2**53  # a nullable integer travels as a float64, which is exact up to here
 
@@ -31,7 +33,7 @@ EXACT = 2**53  # a nullable integer travels as a float64, which is exact up to h
 class Call(msgspec.Struct, frozen=True, gc=False):
     """Rows to be answered, checked, and what the caller calls them."""
 
-    rows: list[Row]
+    rows: Sequence[Row | PackedRow]
     id: str | None = None  # echoed; also the row's own id where there is one row
     ids: list[str] | None = None  # a row each
     flags: Sequence[tuple[int, int]] = ()  # (row, feature's index) of violations that are let through
@@ -49,6 +51,8 @@ class RowFormat:
             (index, _TO_COLUMN[_kind(feature)]) for index, feature in enumerate(features) if _kind(feature) != "float"
         ]
         self._pack = struct.Struct(f"={len(self._numbers)}d").pack
+        self._nulls = any(features[index].nullable for index in self._numbers)
+        self._only_numbers = not self._others and not self._nulls
         self._width = len(features)
         self._select = _selection(self._numbers, len(features))
 
@@ -57,15 +61,32 @@ class RowFormat:
         rows: list[Row] = list(map(astuple, decoded))
         return [self._with_instants(row) for row in rows] if self._instants else rows
 
-    def columns(self, rows: Sequence[Row]) -> Columns:
+    def compact(self, decoded: Iterable[msgspec.Struct]) -> Sequence[Row | PackedRow]:
+        """As `rows`, packed where that is possible.
+
+        Thirty numbers of Python are four times as large as their doubles, and those of a tick's requests do not fit
+        into the processor's nearest cache together: packed at once, they leave it to the next request's.
+        """
+        if self._only_numbers:
+            pack = self._pack
+            return [pack(*astuple(row)) for row in decoded]
+        return self.rows(decoded)
+
+    def columns(self, rows: Sequence[Row | PackedRow]) -> Columns:
         """The columns of at least one row.
 
-        All numbers go through one array of doubles, which is several times faster than an array each. A whole number
-        that doubles do not hold exactly is put into its own column from its row.
+        All numbers go through one array of doubles, which is several times faster than an array each; packed as bytes
+        where there is no null among them, or read one by one, which makes NaN of None. A whole number that doubles do
+        not hold exactly is put into its own column from its row.
         """
         if not self._numbers:
             return [make([row[index] for row in rows]) for index, make in self._others]
-        table = np.frombuffer(bytearray().join(map(self._packed, rows))).reshape(len(rows), -1)
+        if self._nulls:
+            select: Callable[[Any], Sequence[Any]] = self._select
+            numbers = chain.from_iterable(map(select, rows))
+            table = np.fromiter(numbers, np.float64, len(rows) * len(self._numbers)).reshape(len(rows), -1)
+        else:
+            table = np.frombuffer(bytearray().join(map(self._packed, rows))).reshape(len(rows), -1)
         by_column = list(np.ascontiguousarray(table.T))
         if not self._others:
             return SideBySide(by_column, table)
@@ -76,19 +97,14 @@ class RowFormat:
             columns[index] = make([row[index] for row in rows])
         return SideBySide(columns, table)
 
-    def _packed(self, row: Row) -> bytes:
-        numbers = self._select(row)
-        try:
-            return self._pack(*numbers)
-        except struct.error:  # a null
-            return self._pack(*[math.nan if number is None else number for number in numbers])
+    def _packed(self, row: Row | PackedRow) -> PackedRow:
+        return row if isinstance(row, bytes) else self._pack(*self._select(row))
 
     def _with_instants(self, row: Row) -> Row:
-        values = list(row)
         for index in self._instants:
-            if isinstance(values[index], datetime):
-                values[index] = instant(values[index])
-        return tuple(values)
+            if isinstance(row[index], datetime):
+                row = (*row[:index], instant(row[index]), *row[index + 1 :])
+        return row
 
 
 def instant(moment: datetime) -> int:
