@@ -130,6 +130,7 @@ def facts(found: Looked) -> Facts:
         ("m.pkl", b"\x80\x04no pickle", "m.pkl: "),
         ("m.pkl", b"\x80\x04cnowhere_at_all\nModel\n.", "No module named 'nowhere_at_all'"),
         ("m.onnx", b"no graph", "m.onnx: "),
+        ("m.pt2", b"PK\x03\x04", "No module named 'torch'"),
         ("m.json", json.dumps({"learner": {}}).encode(), "m.json: XGBoostError"),
     ],
 )
@@ -138,7 +139,8 @@ def test_a_file_that_cannot_be_loaded_is_told_in_the_library_s_words(tmp_path, p
     given = Given(tmp_path / name, format_of(tmp_path / name))
     with pytest.raises(Unloadable, match=told) as raised:
         adopting.look(given, python, tmp_path)
-    assert raised.value.missing == ("nowhere_at_all" if b"nowhere" in content else "")
+    named = {"m.pt2": "torch", "m.pkl": "nowhere_at_all" if b"nowhere" in content else ""}
+    assert raised.value.missing == named.get(name, "")
 
 
 def test_what_is_no_model_file_is_not_even_tried(tmp_path):

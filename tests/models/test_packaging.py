@@ -182,6 +182,7 @@ def test_what_is_asked_for_is_what_is_tested_here():
     assert {requirement.name for requirement in wanted} >= {"onnx", "skl2onnx", "protobuf"}
     assert [name for name in wanted if not name.specifier.contains(version(name.name))] == []
     assert "skl2onnx" not in " ".join(requirements((EXACT,)))
+    assert "onnxscript" in " ".join(requirements((EXACT,), {"torch"}))
 
 
 RULE = """

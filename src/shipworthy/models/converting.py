@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,9 +74,12 @@ class Conversion(msgspec.Struct, frozen=True):
     own: Timed
 
 
-def requirements(how: Sequence[str] = (EXACT, CONVERTED)) -> tuple[str, ...]:
-    """What a conversion needs beside the lock, as requirement lines; EXACT alone needs less, and conflicts less."""
+def requirements(how: Sequence[str] = (EXACT, CONVERTED), locked: Collection[str] = ()) -> tuple[str, ...]:
+    """What a conversion needs beside a lock of these packages, as requirement lines; EXACT alone needs less, and
+    conflicts less.
+    """
     files = ["graphs.txt", *(["converters.txt"] if CONVERTED in how else [])]
+    files += ["programs.txt"] if "torch" in locked else []
     lines = [line for file in files for line in (INSIDE / file).read_text().splitlines()]
     return tuple(line for line in lines if line and not line.startswith("#"))
 

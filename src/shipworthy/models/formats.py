@@ -7,11 +7,12 @@ from typing import Literal, get_args
 
 from shipworthy.errors import NotFound, WrongUse
 
-Format = Literal["pickle", "skops", "lightgbm", "xgboost", "catboost", "onnx"]
+Format = Literal["pickle", "skops", "lightgbm", "xgboost", "catboost", "onnx", "torch"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
 _BY_NAME: dict[str, Format] = {
     ".onnx": "onnx",
+    ".pt2": "torch",
     ".cbm": "catboost",
     ".ubj": "xgboost",
     ".bst": "xgboost",
@@ -48,7 +49,7 @@ def format_of(path: Path) -> Format:
     named = _BY_NAME.get(path.suffix.lower())
     if named is None or not start:
         raise WrongUse(
-            f"{path} is no model file that is known; expected what joblib or pickle wrote, an ONNX graph, or the file "
-            "of LightGBM (text), XGBoost (.json, .ubj) or CatBoost (.cbm)"
+            f"{path} is no model file that is known; expected what joblib or pickle wrote, an ONNX graph, what "
+            "torch.export has saved (.pt2), or the file of LightGBM (text), XGBoost (.json, .ubj) or CatBoost (.cbm)"
         )
     return named

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from shipworthy.environments import builder
+from shipworthy.environments.requirements import names
 from shipworthy.errors import Unbuildable
 from shipworthy.models import packaging
 from shipworthy.models.converting import Facts, requirements
@@ -35,10 +36,10 @@ def _converters(lock: Path) -> tuple[tuple[str, ...], Path | None, str]:
 
     Graphs of our own need less beside the lock than the converters do, and so go together with more locks.
     """
-    reason = ""
+    reason, locked = "", names(lock.read_text(encoding="utf-8"))
     for how in ((EXACT, CONVERTED), (EXACT,)):
         try:
-            return how, builder.interpreter(builder.build_with(lock, requirements(how))), ""
+            return how, builder.interpreter(builder.build_with(lock, requirements(how, locked))), ""
         except Unbuildable as error:
             reason = reason or str(error)
     return (EXACT, CONVERTED), None, reason

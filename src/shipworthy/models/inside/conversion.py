@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from shipworthy.models.inside.convention import CONVERTED, EXACT, Unsupported
+from shipworthy.models.inside.exported import Exported
 from shipworthy.models.inside.own_call import timed
 from shipworthy.models.inside.own_code import importable
 from shipworthy.models.inside.parent import follow
@@ -58,11 +59,20 @@ def _convert(convert: Any, model: Any, spec: dict[str, Any], file: Path) -> None
 
 
 def _exactly(model: Any, spec: dict[str, Any]) -> bytes:
+    if isinstance(model, Exported):
+        return _by_torch(model, spec)
     from shipworthy.models.inside.estimators import answers, inputs  # noqa: PLC0415 - onnx may be missing
     from shipworthy.models.inside.graph import Graph  # noqa: PLC0415
 
     graph = Graph(spec["features"])
     return graph.finish(answers(graph, model, inputs(graph, model)))
+
+
+def _by_torch(model: Exported, spec: dict[str, Any]) -> bytes:
+    from shipworthy.models.inside.given_graph import with_our_convention  # noqa: PLC0415 - onnx may be missing
+
+    _only(spec["features"], "float", "integer", "boolean")
+    return with_our_convention(model.graph(), [feature["name"] for feature in spec["features"]])
 
 
 def _by_skl2onnx(model: Any, spec: dict[str, Any]) -> bytes:

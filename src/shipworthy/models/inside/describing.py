@@ -23,7 +23,7 @@ def describe(model: Any) -> dict[str, Any]:
     names, inputs = _inputs(model)
     parameters = _parameters(model)
     return {
-        "family": f"{type(model).__module__}.{type(model).__qualname__}",
+        "family": getattr(model, "exported_from", f"{type(model).__module__}.{type(model).__qualname__}"),
         "task": "classification" if classes is not None else "regression",
         "classes": classes or [],
         "names": names,

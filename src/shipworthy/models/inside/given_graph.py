@@ -56,16 +56,21 @@ def look(spec: Spec) -> dict[str, Any]:
 def keep(spec: Spec) -> dict[str, Any]:
     """Writes the graph with our convention into the bundle."""
     graph = onnx.load(spec["file"])
+    target = Path(spec["bundle"]) / spec["files"]["onnx"]
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(with_our_convention(graph, [feature["name"] for feature in spec["features"]]))
+    return {"modules": [], "thresholds": {}, "canonical_digest": None}
+
+
+def with_our_convention(graph: Any, names: list[str]) -> bytes:
+    """The graph, serialised, with inputs and answers as ours have them; `names` are its columns, in its order."""
     inputs = _inputs(graph)
-    names = [feature["name"] for feature in spec["features"]]
-    if len(inputs) == 1 and _width(inputs[0]) != 1:
+    if len(inputs) == 1 and (_width(inputs[0]) != 1 or names != [inputs[0].name]):
         _feed_numbers(graph, inputs[0], names)
     _keep_answers(graph)
     onnx.checker.check_model(graph)
-    target = Path(spec["bundle"]) / spec["files"]["onnx"]
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(graph.SerializeToString())
-    return {"modules": [], "thresholds": {}, "canonical_digest": None}
+    content: bytes = graph.SerializeToString()
+    return content
 
 
 def answer(spec: Spec) -> dict[str, Any]:

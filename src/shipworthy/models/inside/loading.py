@@ -7,6 +7,8 @@ import pickle  # noqa: TID251
 from pathlib import Path
 from typing import Any
 
+from shipworthy.models.inside.exported import Exported
+
 
 def load(path: Path, kind: str) -> Any:
     """The model in a file."""
@@ -56,4 +58,15 @@ def _catboost(path: Path) -> Any:
     return found
 
 
-_LOADERS = {"pickle": _pickled, "skops": _skops, "lightgbm": _lightgbm, "xgboost": _xgboost, "catboost": _catboost}
+def _torch(path: Path) -> Any:
+    return Exported(path.read_bytes())
+
+
+_LOADERS = {
+    "pickle": _pickled,
+    "skops": _skops,
+    "lightgbm": _lightgbm,
+    "xgboost": _xgboost,
+    "catboost": _catboost,
+    "torch": _torch,
+}
