@@ -74,4 +74,7 @@ def test_the_own_call_is_chosen_only_where_it_is_clearly_faster():
     """It costs an environment beside the server, so a timing's noise must not decide for it."""
     assert choose([_verdict("onnx", 8.0, 1.2), _verdict("python", 700.0, 1.0)], "batch") == "onnx"
     assert choose([_verdict("onnx", 8.0, 12.0), _verdict("python", 700.0, 1.0)], "batch") == "python"
+    both = [_verdict("catboost", 50.0, 1.1), _verdict("python", 700.0, 1.0)]
+    assert choose([_verdict("onnx", 8.0, 1.2), *both], "batch") == "onnx"
+    assert choose([_verdict("onnx", 8.0, 12.0), *both], "batch") == "catboost"
     assert choose([_verdict("onnx", 8.0, 3.0, equal=False), _verdict("python", None, None)], "online") == "python"
