@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import zipfile
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,19 @@ def small_lock(lock: Path) -> str:
     """The pins of what the recipes need, and of nothing else."""
     text = lock.read_text(encoding="utf-8")
     return without(text, [name for name in names(text) if name not in NEEDED])
+
+
+def wheel(folder: Path, version: str, factor: float) -> str:
+    """A package of one line; a line of a lock that names it."""
+    folder.mkdir(exist_ok=True, parents=True)
+    path = folder / f"scaling-{version}-py3-none-any.whl"
+    info = f"scaling-{version}.dist-info"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("scaling.py", f"FACTOR = {factor}\n")
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: scaling\nVersion: {version}\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "")
+    return f"scaling=={version} --hash=sha256:{sha256(path.read_bytes()).hexdigest()}\n"
 
 
 class Planted:

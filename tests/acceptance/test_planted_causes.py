@@ -5,14 +5,11 @@ from __future__ import annotations
 import functools
 import os
 import subprocess
-import zipfile
-from hashlib import sha256
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
 import uv
-from acceptance.planted_project import flights
+from acceptance.planted_project import flights, wheel
 from deltalake import write_deltalake
 
 from shipworthy import clock
@@ -129,19 +126,6 @@ def test_rows_in_another_order_are_no_cause_where_the_model_does_not_depend_on_i
     table.rename(table.with_name("lost"))
     write_deltalake(table, flights().take(pa.array(range(399, -1, -1))))
     assert only_cause(project.rebuild(entry))[0] == "hash seed"
-
-
-def wheel(folder: Path, version: str, factor: float) -> str:
-    """A package of one line; a line of a lock that names it."""
-    folder.mkdir(exist_ok=True)
-    path = folder / f"scaling-{version}-py3-none-any.whl"
-    info = f"scaling-{version}.dist-info"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("scaling.py", f"FACTOR = {factor}\n")
-        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: scaling\nVersion: {version}\n")
-        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        archive.writestr(f"{info}/RECORD", "")
-    return f"scaling=={version} --hash=sha256:{sha256(path.read_bytes()).hexdigest()}\n"
 
 
 def test_a_package_that_was_another_version_than_the_lock_gives(project):

@@ -14,7 +14,7 @@ from docs.documents import DOCS
 import shipworthy
 from shipworthy.adoption.records import Adoption
 from shipworthy.alerts.records import Silence, Standing, Turn
-from shipworthy.lineage.records import CodeSnapshot, DataPin, Diagnosis, Environment, Equivalence, Rebuild, Run
+from shipworthy.lineage.records import CodeSnapshot, DataPin, Diagnosis, Environment, Equivalence, Rebuild, Run, Wheels
 from shipworthy.monitoring.records import Alarm, Drill, Moved, PayoffEvidence, Quality, WindowEvidence
 from shipworthy.predictions import format as log
 from shipworthy.recording.held import Missed
@@ -49,6 +49,7 @@ KINDS = {
     "silence": Silence,
     "verdict": Verdict,
     "waiver": Waiver,
+    "wheels": Wheels,
 }
 PARTS = {
     "code": CodeSnapshot,

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from shipworthy.environments.execution import Job, Outcome, execute
-from shipworthy.errors import TrainingFailed
+from shipworthy.environments.workplace import temporary
+from shipworthy.errors import TrainingFailed, WrongUse
 
 MODEL = """
 import ctypes, os, socket, subprocess, sys, tempfile
@@ -314,4 +315,15 @@ def test_a_terminated_training_leaves_no_folder_among_the_temporary_files(projec
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr("tempfile.tempdir", None)
     project.refused("open(tempfile.mkstemp()[1], 'w'); raise KeyError")
-    assert list((tmp_path / "temporary").iterdir()) == []
+    assert list((tmp_path / "temporary").glob("*/*")) == []
+
+
+def test_a_folder_of_somebody_elses_among_the_temporary_files_is_not_used(monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    place = temporary()
+    assert place.stat().st_mode & 0o077 == 0
+    place.rmdir()
+    (tmp_path / "theirs").mkdir()
+    place.symlink_to(tmp_path / "theirs")
+    with pytest.raises(WrongUse, match="is not this user's own folder: remove it, or set TMPDIR"):
+        temporary()

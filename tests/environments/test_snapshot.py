@@ -102,6 +102,104 @@ def test_a_repository_inside_and_an_ignored_project_are_walked(project, objects)
 
 
 @pytest.mark.needs("git")
+@pytest.mark.parametrize("in_git", [True, False])
+def test_what_a_program_leaves_behind_is_no_code_unless_git_tracks_it(project, objects, in_git):
+    if in_git:
+        git(project.parent, "init")
+        git(project, "add", ".")
+        git(project, "commit", "-m", "first")
+    before = snapshot.snapshot(project, objects)
+    (project / "train.log").write_text("epoch 1")
+    (project / "outputs").mkdir()
+    (project / "outputs" / "model.bin").write_text("")
+    (project / "outputs" / "reading.py").write_text("")
+    after = snapshot.snapshot(project, objects)
+    assert snapshot.changes(before.files, after.files) == ("outputs/reading.py (new)",)
+    (project / "outputs" / "reading.py").unlink()
+    after = snapshot.snapshot(project, objects)
+    assert (after.digest, after.dirty) == (before.digest, before.dirty)
+    if in_git:
+        git(project, "add", "--force", "train.log")
+        assert paths(snapshot.snapshot(project, objects)) == CODE | {"train.log"}
+
+
+def test_what_changed_is_named(project, objects):
+    before = snapshot.snapshot(project, objects)
+    (project / "train.py").write_text("x = 2\n")
+    (project / "package" / "__init__.py").unlink()
+    (project / "notes.md").write_text("")
+    changed = snapshot.changes(before.files, snapshot.snapshot(project, objects).files)
+    assert changed == ("notes.md (new)", "package/__init__.py (gone)", "train.py (changed)")
+
+
+@pytest.mark.needs("git")
+@pytest.mark.parametrize("in_git", [True, False])
+def test_three_models_in_one_repository_have_a_code_each(tmp_path, objects, in_git):
+    """One at the top and two below it: what changes in another model's folder is no change of this one."""
+    root = tmp_path / "monorepo"
+    models = (root, root / "models" / "delay", root / "models" / "price")
+    for folder in models:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "shipworthy.toml").write_text("")
+        (folder / "train.py").write_text("x = 1\n")
+    if in_git:
+        git(root, "init")
+        git(root, "add", ".")
+        git(root, "commit", "-m", "first")
+    before = [snapshot.snapshot(folder, objects) for folder in models]
+    assert [paths(each) for each in before] == [{"shipworthy.toml", "train.py"}] * 3
+    (models[2] / "train.py").write_text("x = 2\n")
+    (models[2] / "more.py").write_text("")
+    after = [snapshot.snapshot(folder, objects) for folder in models]
+    assert [a.digest == b.digest for a, b in zip(before, after, strict=True)] == [True, True, False]
+    if in_git:
+        assert [each.dirty for each in after] == [False, False, True]
+
+
+@pytest.mark.needs("git")
+def test_a_detached_head_names_its_commit_and_no_branch(project, objects):
+    git(project.parent, "init")
+    git(project, "add", ".")
+    git(project, "commit", "-m", "first")
+    git(project, "checkout", "--detach")
+    found = snapshot.snapshot(project, objects)
+    assert (found.commit, found.dirty, found.branch) == (git(project, "rev-parse", "HEAD"), False, None)
+
+
+@pytest.mark.needs("git")
+def test_a_shallow_clone_has_all_the_code(project, objects, tmp_path):
+    git(project.parent, "init")
+    for number in range(2):
+        (project / "train.py").write_text(f"x = {number}\n")
+        git(project, "add", ".")
+        git(project, "commit", "-m", f"commit {number}")
+    git(tmp_path, "clone", "--depth", "1", f"file://{project.parent}", "shallow")
+    here, there = (snapshot.snapshot(each, objects) for each in (project, tmp_path / "shallow" / "project"))
+    assert (here.digest, here.commit, here.dirty) == (there.digest, there.commit, there.dirty)
+
+
+@pytest.mark.needs("git")
+def test_a_changed_file_of_a_submodule_is_code_and_makes_the_tree_dirty(project, objects, tmp_path):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    git(shared, "init")
+    (shared / "common.py").write_text("y = 1\n")
+    git(shared, "add", ".")
+    git(shared, "commit", "-m", "first")
+    git(project.parent, "init")
+    git(project, "-c", "protocol.file.allow=always", "submodule", "add", str(shared), "shared")
+    git(project, "add", ".")
+    git(project, "commit", "-m", "with a submodule")
+    clean = snapshot.snapshot(project, objects)
+    assert "shared/common.py" in paths(clean)
+    assert not clean.dirty
+    (project / "shared" / "common.py").write_text("y = 2\n")
+    dirty = snapshot.snapshot(project, objects)
+    assert dirty.dirty
+    assert snapshot.changes(clean.files, dirty.files) == ("shared/common.py (changed)",)
+
+
+@pytest.mark.needs("git")
 def test_variables_of_an_outer_git_command_are_not_followed(project, objects, monkeypatch, tmp_path):
     git(project, "init")
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "another"))

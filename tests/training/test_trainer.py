@@ -18,12 +18,12 @@ from deltalake import write_deltalake
 from shipworthy import digest
 from shipworthy.contract.records import DataSource, Feature, Model
 from shipworthy.environments.requirements import names, unhashed, without
+from shipworthy.environments.workplace import workplace
 from shipworthy.errors import DataViolation, NotFound, TrainingFailed, Undecided, WrongUse
 from shipworthy.lineage.records import Rebuild, Run
 from shipworthy.training import making
 from shipworthy.training.rebuild import rebuild
 from shipworthy.training.trainer import overridden
-from shipworthy.training.workplace import workplace
 
 
 def test_data_that_breaks_the_contract_is_told_with_column_rows_and_values(project):
@@ -125,7 +125,7 @@ def test_a_part_of_the_record_that_is_gone_is_undecided(project):
 def test_what_a_killed_process_left_is_removed_by_the_next_and_the_living_are_let_be(tmp_path):
     code = (
         "import sys, time; from pathlib import Path\n"
-        "from shipworthy.training.workplace import workplace\n"
+        "from shipworthy.environments.workplace import workplace\n"
         "with workplace(Path(sys.argv[1]), 'train') as folder:\n"
         "    (folder / 'half').touch()\n"
         "    print(folder, flush=True)\n"
@@ -142,7 +142,10 @@ def test_what_a_killed_process_left_is_removed_by_the_next_and_the_living_are_le
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_killed_training_leaves_no_run_and_the_next_one_goes_through(project):
+def test_a_killed_training_leaves_no_run_and_the_next_one_goes_through_and_sweeps_up(project, monkeypatch, tmp_path):
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    monkeypatch.setattr("tempfile.tempdir", None)
     code = (
         "import sys; sys.path.insert(0, sys.argv[2])\n"
         "import conftest; from pathlib import Path\n"
@@ -161,11 +164,13 @@ def test_a_killed_training_leaves_no_run_and_the_next_one_goes_through(project):
             break
     process.communicate()
     assert process.returncode == -signal.SIGKILL
+    assert list((tmp_path / "temporary").glob("shipworthy-*/job-*/tmp"))
     assert project.state.ledger.entries("run") == []
     time.sleep(0.1)
     project.train(project.contract("trees"))
     assert len(project.state.ledger.entries("run")) == 1
     assert list((project.folder / ".shipworthy" / "work").iterdir()) == []
+    assert list((tmp_path / "temporary").glob("shipworthy-*/*")) == []
 
 
 def as_pylock(lock: str) -> str:

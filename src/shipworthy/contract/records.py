@@ -170,6 +170,7 @@ class RebuildRule(Record, frozen=True, kw_only=True, forbid_unknown_fields=True)
     rung: Rung = "prediction-identical"
     when: Literal["release", "changed", "off"] = "release"
     budget: int | None = None  # ns; a training known to take longer is not repeated unasked; None = however long
+    wheels: Literal["index", "keep"] = "index"  # whether a release keeps what its environment is installed from
     seeds: int = 19  # trainings that "statistically-equivalent" compares with
 
 

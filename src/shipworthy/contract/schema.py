@@ -167,6 +167,7 @@ REBUILD = Table(
         "rung": choice(records.Rung),
         "when": choice(Literal["release", "changed", "off"]),
         "budget": duration(),
+        "wheels": choice(Literal["index", "keep"]),
         "seeds": whole(4, 999),
     },
 )

@@ -75,9 +75,15 @@ def lock_with(
     return pinned
 
 
-def build_fresh(lock: Path, folder: Path, *, python: str | None = None, near: Path | None = None) -> Path:
-    """The environment of a lock in a folder that does not exist yet, whatever the cache holds."""
-    _make(folder, _read(lock), near or lock.parent, python, ())
+def build_fresh(
+    lock: Path, folder: Path, *, python: str | None = None, near: Path | None = None, wheels: Path | None = None
+) -> Path:
+    """The environment of a lock in a folder that does not exist yet, whatever the cache holds.
+
+    `wheels` is a folder that has all it is installed from: no index is asked then.
+    """
+    alone = () if wheels is None else ("--offline", "--no-index", "--no-cache", "--find-links", str(wheels.resolve()))
+    _make(folder, _read(lock), near or lock.parent, python, (), alone)
     return folder
 
 
@@ -133,13 +139,15 @@ def _key(content: bytes, python: str | None) -> str:
     return digest.of_value(made_of)[:32]
 
 
-def _make(folder: Path, content: bytes, near: Path, python: str | None, keep: Sequence[int]) -> None:
-    _uv(["venv", "--no-project", "--python", _wanted(python), str(folder)], near, "", keep)
+def _make(
+    folder: Path, content: bytes, near: Path, python: str | None, keep: Sequence[int], options: Sequence[str] = ()
+) -> None:
+    _uv(["venv", "--no-project", "--python", wanted(python), str(folder)], near, "", keep)
     lock = folder / LOCKED
     lock.write_bytes(content)
     if names(content.decode()):
         _uv(
-            ["pip", "install", "--python", str(interpreter(folder)), "--require-hashes", "-r", str(lock)],
+            ["pip", "install", "--python", str(interpreter(folder)), "--require-hashes", *options, "-r", str(lock)],
             near,
             content.decode(),
             keep,
@@ -147,8 +155,8 @@ def _make(folder: Path, content: bytes, near: Path, python: str | None, keep: Se
     (folder / MARKER).touch()
 
 
-def _wanted(python: str | None) -> str:
-    """Shipworthy's own Python where its version is asked for: that one is certainly there."""
+def wanted(python: str | None) -> str:
+    """What uv is asked for: shipworthy's own Python where its version is asked for: that one is certainly there."""
     return sys.executable if python is None or _own_is(python) else python
 
 

@@ -11,7 +11,6 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -22,6 +21,7 @@ import msgspec
 from shipworthy.contract.records import Task, Value
 from shipworthy.environments import runner, undeclared
 from shipworthy.environments.conditions import AS_IT_IS, Conditions, staged
+from shipworthy.environments.workplace import temporary, workplace
 from shipworthy.errors import TrainingFailed
 from shipworthy.models.records import TableKind
 
@@ -181,16 +181,17 @@ def _ended_after(limit: float | None, process: subprocess.Popen[bytes]) -> Itera
 def _folders(job: Job) -> Iterator[dict[str, str]]:
     """The variables of a sandbox's own folders, which are empty when a job begins; those outside where it has none.
 
-    Among the machine's temporary files, since the path of a socket may have 107 characters at most.
+    Among the machine's temporary files, since the path of a socket may have 107 characters at most. What a killed
+    process left there is removed when the next job begins.
     """
     if not job.sandbox:
         yield {name: os.environ[name] for name in FOLDERS if name in os.environ}
         return
-    with tempfile.TemporaryDirectory(prefix="shipworthy-", ignore_cleanup_errors=True) as folder:
-        home, temporary = Path(folder).resolve() / "home", Path(folder).resolve() / "tmp"
+    with workplace(temporary(), "job") as folder:
+        home, scratch = folder / "home", folder / "tmp"
         home.mkdir()
-        temporary.mkdir()
-        variables = {"HOME": str(home), **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))}
+        scratch.mkdir()
+        variables = {"HOME": str(home), **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch))}
         if job.bytecode:
             Path(job.bytecode).mkdir(parents=True, exist_ok=True)
             variables["PYTHONPYCACHEPREFIX"] = job.bytecode

@@ -17,8 +17,8 @@ from pathlib import Path, PurePosixPath
 from shipworthy.contract.records import Contract, SourceKind
 from shipworthy.errors import WrongUse
 from shipworthy.lineage.records import CodeSnapshot
-from shipworthy.store.layout import FOLDER
-from shipworthy.store.objects import Objects, tree_digest
+from shipworthy.store.layout import CONTRACT, FOLDER
+from shipworthy.store.objects import File, Objects, tree_digest
 
 MOST_BYTES = 200 * 2**20
 MOST_FILES = 20_000
@@ -45,6 +45,10 @@ BY_HABIT = NEVER | {
     "venv",
 }
 
+# What programs leave behind while they run: no code, unless git was told to track it.
+LEFT_BEHIND = frozenset({".err", ".log", ".out", ".pid", ".swp", ".tmp"})
+LEFT_BEHIND_IN = frozenset({"catboost_info", "lightning_logs", "logs", "multirun", "outputs", "tb_logs", "wandb"})
+
 
 @dataclass(frozen=True, slots=True)
 class _Commit:
@@ -58,10 +62,9 @@ def snapshot(project: Path, objects: Objects, exclude: Iterable[PurePosixPath] =
 
     WrongUse where they are so large that data must be among them.
     """
-    excluded = tuple(exclude)
-    paths = code_files(project, excluded)
+    paths, left_out = _scope(project, tuple(exclude))
     files = objects.put_tree(project, paths)
-    commit = _commit(project, excluded)
+    commit = _commit(project, left_out)
     return CodeSnapshot(
         files=files, digest=tree_digest(files), commit=commit.commit, dirty=commit.dirty, branch=commit.branch
     )
@@ -74,11 +77,43 @@ def of_project(project: Path, contract: Contract, objects: Objects) -> CodeSnaps
 
 def code_files(project: Path, exclude: Sequence[PurePosixPath] = ()) -> list[Path]:
     """The paths, relative to the project and sorted, that a snapshot would keep."""
+    return _scope(project, exclude)[0]
+
+
+def _scope(project: Path, exclude: Sequence[PurePosixPath]) -> tuple[list[Path], list[PurePosixPath]]:
+    """The paths of the code, and the folders that are none of it."""
     listed = _tracked_or_new(project)
-    found = _walk(project, PurePosixPath(), BY_HABIT) if listed is None else _files_of(project, listed)
-    paths = sorted({path for path in found if not _left_out(path, exclude)})
+    found = (
+        [path for path in _walk(project, PurePosixPath(), BY_HABIT) if not left_behind(path)]
+        if listed is None
+        else list(_files_of(project, listed))
+    )
+    elsewhere = [*exclude, *_other_models(found)]
+    paths = sorted({path for path in found if not _left_out(path, elsewhere)})
     _refuse_data(project, paths)
-    return [Path(path) for path in paths]
+    return [Path(path) for path in paths], elsewhere
+
+
+def left_behind(path: PurePosixPath) -> bool:
+    """Whether a file looks like what a program wrote while it ran: a log, or anything but code in a folder of them."""
+    folders = LEFT_BEHIND_IN.intersection(path.parts[:-1])
+    return path.suffix.lower() in LEFT_BEHIND or (bool(folders) and path.suffix != ".py")
+
+
+def changes(then: Iterable[File], now: Iterable[File]) -> tuple[str, ...]:
+    """What is otherwise in the code, a line a file: "train.py (changed)", sorted."""
+    before, after = ({file.path: (file.digest, file.executable) for file in files} for files in (then, now))
+    words = {
+        path: "new" if path not in before else "gone" if path not in after else "changed"
+        for path in sorted({*before, *after})
+        if before.get(path) != after.get(path)
+    }
+    return tuple(f"{path} ({word})" for path, word in words.items())
+
+
+def _other_models(paths: Iterable[PurePosixPath]) -> list[PurePosixPath]:
+    """Folders with a contract of their own: what changes there is no change of this model."""
+    return [path.parent for path in paths if path.name == CONTRACT and path.parent != PurePosixPath()]
 
 
 def data_locations(project: Path, contract: Contract) -> tuple[PurePosixPath, ...]:
@@ -110,10 +145,12 @@ def _left_out(path: PurePosixPath, exclude: Sequence[PurePosixPath]) -> bool:
 
 def _tracked_or_new(project: Path) -> list[PurePosixPath] | None:
     """What git lists as not ignored; None where git cannot say, or where it ignores the project as a whole."""
-    said = _git(project, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", ".")
-    if said is None:
+    tracked = _git(project, "ls-files", "-z", "--cached", "--", ".")
+    new = _git(project, "ls-files", "-z", "--others", "--exclude-standard", "--", ".")
+    if tracked is None or new is None:
         return None
-    listed = [PurePosixPath(name) for name in said.split("\0") if name]
+    listed = [PurePosixPath(name) for name in tracked.split("\0") if name]
+    listed += [path for path in map(PurePosixPath, filter(None, new.split("\0"))) if not left_behind(path)]
     if not listed and _git(project, "check-ignore", "--quiet", ".") is not None:
         return None
     return listed
@@ -163,7 +200,7 @@ def _commit(project: Path, exclude: Sequence[PurePosixPath]) -> _Commit:
         "--porcelain=v2",
         "--branch",
         "-z",
-        "--untracked-files=normal",
+        "--untracked-files=all",
         "--",
         ".",
         *(f":(exclude){path}" for path in (*exclude, FOLDER)),
@@ -175,9 +212,15 @@ def _commit(project: Path, exclude: Sequence[PurePosixPath]) -> _Commit:
     commit, branch = heads.get("branch.oid"), heads.get("branch.head")
     return _Commit(
         commit=None if commit == "(initial)" else commit,
-        dirty=any(not line.startswith("# ") for line in lines),
+        dirty=any(_is_change(line) for line in lines),
         branch=None if branch == "(detached)" else branch,
     )
+
+
+def _is_change(line: str) -> bool:
+    """Of the output of git status: not a heading, nor a file that git does not track and a program left behind."""
+    untracked = PurePosixPath(line[2:]) if line.startswith("? ") else None
+    return not line.startswith("# ") and not (untracked and left_behind(untracked))
 
 
 def _git(project: Path, *arguments: str) -> str | None:

@@ -141,6 +141,17 @@ class Diagnosis(msgspec.Struct, frozen=True):
     untried: tuple[str, ...]  # what could not be swapped here, or not within the budget
 
 
+class Wheels(msgspec.Struct, frozen=True):
+    """The files that an environment is installed from, kept as objects."""
+
+    version: int  # of this format: 1
+    lock: str  # digest of the hash-pinned requirements
+    python: str  # "3.11.7"; they serve every patch of it
+    platform: str  # "linux-x86_64"
+    files: tuple[File, ...]
+    at: int
+
+
 class Equivalence(msgspec.Struct, frozen=True):
     """Whether a run can be told apart from the same recipe with other seeds."""
 

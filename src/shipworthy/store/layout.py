@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FOLDER = ".shipworthy"
+CONTRACT = "shipworthy.toml"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from shipworthy import clock
 from shipworthy.environments import builder
+from shipworthy.environments.workplace import workplace
 from shipworthy.errors import NotFound, TrainingFailed, Unbuildable, Undecided
 from shipworthy.lineage.records import Equivalence, ReachedRung, Rebuild, Run, reaches
 from shipworthy.models.bundle import DESCRIPTION, HOLDOUT_ANSWERS, PROBE_ANSWERS, PROBES, read_answers
@@ -21,7 +22,7 @@ from shipworthy.training.diagnosis_trials import Bench, explain
 from shipworthy.training.equivalence import told_apart
 from shipworthy.training.making import Report, Setting, State, quiet
 from shipworthy.training.reseeding import against_other_seeds
-from shipworthy.training.workplace import workplace
+from shipworthy.training.wheels import kept_wheels
 
 VERSION = 1
 SEEDED: Literal["statistically-equivalent"] = "statistically-equivalent"
@@ -43,16 +44,18 @@ class Place(Protocol):
 
     container: str | None  # the image, by digest; None: on this machine
 
-    def build(self, run: Run, lock: Path, job: Setting) -> None:
-        """Make the job's environment from a lock. Undecided where it cannot be made any more."""
+    def build(self, run: Run, lock: Path, job: Setting, wheels: Path | None) -> None:
+        """Make the job's environment from a lock, and from kept wheels alone where there are any. Undecided where it
+        cannot be made any more.
+        """
         ...
 
 
 class _Here:
     container: str | None = None
 
-    def build(self, run: Run, lock: Path, job: Setting) -> None:
-        _build(run, lock, job)
+    def build(self, run: Run, lock: Path, job: Setting, wheels: Path | None) -> None:
+        _build(run, lock, job, wheels)
 
 
 HERE = _Here()
@@ -103,7 +106,7 @@ def rebuild(
         frozen = _materialised(record, state, job, work, progress)
         tables = {pin.name: sources.reread(pin, state.layout.project, state.objects) for pin in run.data}
         progress("environment")
-        place.build(run, work / "requirements.lock", job)
+        place.build(run, work / "requirements.lock", job, kept_wheels(entry, state, work / "wheels"))
         again = _again(record, state, tables, job, frozen, progress)
         seconds = (clock.now() - started) / clock.SECOND
         diagnosis, equivalence = None, None
@@ -188,10 +191,14 @@ def _materialised(record: _Record, state: State, job: Setting, work: Path, progr
     return work / PROBES
 
 
-def _build(run: Run, lock: Path, job: Setting) -> None:
-    """In the Python of the run, or in the nearest to it that there is: the comparison then names the difference."""
+def _build(run: Run, lock: Path, job: Setting, wheels: Path | None) -> None:
+    """In the Python of the run, or in the nearest to it that there is: the comparison then names the difference.
+
+    From wheels where they were kept, and then from nothing else.
+    """
+    python = _python(run.environment.python)
     try:
-        builder.build_fresh(lock, job.environment, python=_python(run.environment.python), near=job.code)
+        builder.build_fresh(lock, job.environment, python=python, near=job.code, wheels=wheels)
     except Unbuildable as error:
         raise Undecided(f"could not decide: the environment cannot be built any more: {error}") from error
 

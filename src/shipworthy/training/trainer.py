@@ -12,6 +12,7 @@ import pyarrow as pa
 from shipworthy import clock
 from shipworthy.contract.records import Contract, Feature, Value
 from shipworthy.environments import builder, execution, snapshot
+from shipworthy.environments.workplace import workplace
 from shipworthy.errors import Mistake, TrainingFailed, WrongUse
 from shipworthy.lineage.records import CodeSnapshot, DataPin, Run
 from shipworthy.models.bundle import MODEL
@@ -21,7 +22,6 @@ from shipworthy.store.ledger import Entry, Ledger
 from shipworthy.training import making, sources
 from shipworthy.training.conform import with_seen_categories
 from shipworthy.training.making import Progress, Report, Setting, State, quiet
-from shipworthy.training.workplace import workplace
 
 VERSION = 1
 STEPS = ("environment", "data", "code", *making.JOB_STEPS, "package", "reference", "record")

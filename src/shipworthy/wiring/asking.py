@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import msgspec
 
+from shipworthy.environments.workplace import workplace
 from shipworthy.errors import NotFound, Refused, WrongUse
 from shipworthy.serving.launch import rehearse_server
-from shipworthy.training.workplace import workplace
 from shipworthy.wiring.project import Project, in_production, live_release
 from shipworthy.wiring.workers import served
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from shipworthy.counts import reference as counting
+from shipworthy.environments.workplace import workplace
 from shipworthy.errors import Undecided
 from shipworthy.gate import ml_test_score as sheet
 from shipworthy.gate.checks import alerting, compatibility, latency, purpose, rebuild, reference, rehearsal, runtime
@@ -29,7 +30,6 @@ from shipworthy.serving.launch import rehearse_server
 from shipworthy.store.ledger import Entry
 from shipworthy.training.proof import earlier_proof
 from shipworthy.training.rebuild import beyond_budget
-from shipworthy.training.workplace import workplace
 from shipworthy.wiring.drilling import make_drill, reference_of_run, standing_drill
 from shipworthy.wiring.keys import trusted_keys
 from shipworthy.wiring.project import Project, Report, run_behind

@@ -15,12 +15,10 @@ from shipworthy.lineage.records import Run
 from shipworthy.registry.aliases import Aliases
 from shipworthy.registry.releases import Releases
 from shipworthy.store.database import open_engine, schema_of
-from shipworthy.store.layout import Layout
+from shipworthy.store.layout import CONTRACT, Layout
 from shipworthy.store.ledger import Entry, Ledger
 from shipworthy.store.objects import Objects
 from shipworthy.training.making import Report, State
-
-CONTRACT = "shipworthy.toml"
 
 __all__ = [
     "CONTRACT",

@@ -49,7 +49,8 @@ class _Boxed:
         self.name = name
         self._tool, self._base = tool, base
 
-    def build(self, run: Run, lock: Path, job: Setting) -> None:
+    def build(self, run: Run, lock: Path, job: Setting, wheels: Path | None) -> None:
+        """From the index always: the wheels that are kept are for the machine's platform, not for the base's."""
         trained = run.environment.python.rpartition(".")[0]
         if self._base.minor != trained:
             raise Undecided(

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from shipworthy.environments.workplace import workplace
 from shipworthy.registry.records import Rehearsal
 from shipworthy.rehearsal.rehearse import QUICK, THOROUGH, rehearse
 from shipworthy.serving.launch import rehearse_server
 from shipworthy.store.ledger import Entry
-from shipworthy.training.workplace import workplace
 from shipworthy.wiring.project import Project, Report
 from shipworthy.wiring.workers import OWN
 

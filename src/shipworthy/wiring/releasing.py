@@ -15,6 +15,7 @@ from shipworthy.registry.releases import Evidence, Releases
 from shipworthy.registry.retiring import Wish as Ending
 from shipworthy.registry.retiring import retire
 from shipworthy.training.proof import earlier_proof
+from shipworthy.training.wheels import keep_wheels
 from shipworthy.wiring.checking import decision_of
 from shipworthy.wiring.keys import own_key, trusted_keys, who
 from shipworthy.wiring.project import Project
@@ -31,6 +32,8 @@ def release_run(project: Project, name: str, because: str = "released", *, shado
     run = entry.decode(Run)
     decision = decision_of(project, entry)
     rebuilt = project.ledger.newest("rebuild", run.model, subject=entry.id)
+    if run.contract.gate.rebuild.wheels == "keep":
+        keep_wheels(entry, project.state)  # first: a release that cannot be built again is none
     stands_on = None if rebuilt else earlier_proof(project.ledger, entry)
     evidence = Evidence(
         decision.verdicts, CHECKS, rebuilt.id if rebuilt else None, stands_on.rebuild if stands_on else None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from shipworthy.environments.workplace import workplace
 from shipworthy.scoring.score import Scored, Scorer, score_rows
-from shipworthy.training.workplace import workplace
 from shipworthy.wiring.answering import answering
 from shipworthy.wiring.project import Project, Report, in_production, live_release
 from shipworthy.wiring.workers import served

@@ -10,11 +10,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from shipworthy import clock
+from shipworthy.environments.workplace import workplace
 from shipworthy.errors import InUse, NotFound, Refused
 from shipworthy.recording.following import LEASE, Follower
 from shipworthy.recording.shadow import Beside, shadow_of
 from shipworthy.registry.aliases import Aliases
-from shipworthy.training.workplace import workplace
 from shipworthy.wiring.answering import answering
 from shipworthy.wiring.processes import Stop
 from shipworthy.wiring.project import Project, in_production, open_project

@@ -17,6 +17,8 @@ from shipworthy.wiring.project import Project, Report
 from shipworthy.wiring.releasing import release_run
 from shipworthy.wiring.training import train_project
 
+SHOWN = 3  # changed files that are named
+
 
 class Shipped(msgspec.Struct, frozen=True):
     """How far it came."""
@@ -83,15 +85,24 @@ def _unfinished(project: Project, report: Report) -> Entry | None:
     if newest is None:
         return None
     run = newest.decode(Run)
-    same = run.contract.digest == project.contract.digest and run.parameters == project.contract.parameters
-    return newest if same and _same_code(project, run) and _same_data(project, run) else None
+    why = _changed(project, run)
+    if why:
+        report(f"train anew: {why}", None)
+    return None if why else newest
 
 
-def _same_code(project: Project, run: Run) -> bool:
+def _changed(project: Project, run: Run) -> str:
+    """What lies here otherwise than the run was made from, in words; "" where nothing does."""
+    if run.contract.digest != project.contract.digest or run.parameters != project.contract.parameters:
+        return "the contract is another than that of the newest run"
     root, objects = project.layout.project, project.objects
-    taken = snapshot.of_project(root, project.contract, objects)
-    lock = objects.put_file(making.lock_of(project.contract, root))
-    return taken.digest == run.code.digest and lock == run.environment.lock
+    changed = snapshot.changes(run.code.files, snapshot.of_project(root, project.contract, objects).files)
+    if changed:
+        more = f" and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
+        return f"the code is another than that of the newest run: {', '.join(changed[:SHOWN])}{more}"
+    if objects.put_file(making.lock_of(project.contract, root)) != run.environment.lock:
+        return "the environment is another than that of the newest run"
+    return "" if _same_data(project, run) else "the data are others than those of the newest run"
 
 
 def _same_data(project: Project, run: Run) -> bool:
