@@ -15,6 +15,7 @@ from shipworthy import clock
 from shipworthy.containers import building, folder, running, tools
 from shipworthy.containers.base import Base, look
 from shipworthy.environments import builder, staging
+from shipworthy.environments.workplace import workplace
 from shipworthy.errors import Refused, Undecided, WrongUse
 from shipworthy.gate.checks import latency
 from shipworthy.lineage.records import Run
@@ -28,7 +29,6 @@ from shipworthy.rehearsal.load import Target
 from shipworthy.rehearsal.payloads import from_columns
 from shipworthy.rehearsal.sla import verify
 from shipworthy.store.layout import configuration
-from shipworthy.training.workplace import workplace
 from shipworthy.wiring.checking import BODIES, TRIES
 from shipworthy.wiring.keys import trusted_keys
 from shipworthy.wiring.project import Project, Report
