@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,12 +108,13 @@ def _wait_for(url: str, running: subprocess.Popen[bytes], output: Path) -> None:
 
 
 def _end(running: subprocess.Popen[bytes]) -> None:
+    """End a server and whatever it started: LitServe's children outlive it. They have a session of their own."""
     running.terminate()
-    try:
+    with suppress(subprocess.TimeoutExpired):
         running.wait(10)
-    except subprocess.TimeoutExpired:
-        os.killpg(running.pid, 9)  # its own session: what it started, too
-        running.wait()
+    with suppress(ProcessLookupError):
+        os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
 
 
 def fastapi_onnx(prepared: Prepared) -> Running:
