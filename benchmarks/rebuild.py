@@ -269,7 +269,7 @@ class Project:
 
     def _again(self, run: Entry) -> dict[str, Any]:
         made_again = rebuild(run, self.state).decode(Rebuild)
-        differences = [each for each in made_again.differences if not each.startswith("the threads")]
+        differences = [each for each in made_again.differences if not each.startswith(("the threads", "the linear"))]
         return {"rung": made_again.rung, "seconds": made_again.seconds, "reason": "; ".join(differences)}
 
     def _in_container(self, run: Entry) -> dict[str, Any]:
