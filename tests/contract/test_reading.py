@@ -148,6 +148,15 @@ def test_a_key_that_cannot_be_read_causes_no_second_message():
     assert len(mistakes(changed('"classification"', '"clustering"'))) == 1
 
 
+def test_a_command_takes_the_place_of_a_function():
+    text = changed('train = "flights:train"', "command = \"python train.py --depth '3 4'\"")
+    assert (parse(text, "").model.command, parse(text, "").model.train) == ("python train.py --depth '3 4'", None)
+    twice = text.replace("[data.airports]", "[data.Flights]")
+    (told,) = mistakes(twice)
+    assert told.startswith("data.Flights: expected a name that differs from data.flights by more than capitals")
+    assert told.endswith("(both would be SHIPWORTHY_DATA_FLIGHTS)")
+
+
 def test_a_syntax_error_says_where():
     assert mistakes("[model]\nname 3") == [
         "line 2, column 6: `name 3`: expected TOML (Expected '=' after a key in a key/value pair)"
@@ -175,12 +184,15 @@ def test_a_file_is_called_by_its_path_in_messages(tmp_path: Path):
 REHEARSAL = '[model]\nname = "m"\n[features]\nx = { type = "float" }\n[serving]\nrate = 100\n'
 
 
+TRAINED = '"module:function", relative to the contract\'s folder, or model.command = "python train.py" in its place'
+
+
 def test_rehearsing_needs_features_serving_and_a_name_only():
     contract = parse(REHEARSAL, "shipworthy.toml", needs="serving")
-    assert (contract.model.train, contract.purpose.owner, contract.data) == ("", "", ())
+    assert (contract.model.train, contract.purpose.owner, contract.data) == (None, "", ())
     assert mistakes(REHEARSAL) == [
         'model.task: expected one of "classification", "regression" (it is missing)',
-        'model.train: expected "module:function", relative to the contract\'s folder (it is missing)',
+        f"model.train: expected {TRAINED} (it is missing)",
         "purpose.decision: expected the decision that is made on its answers, in words (it is missing)",
         "purpose.owner: expected who answers for it: a person or a team (it is missing)",
         "data: expected at least one table [data.NAME] with a source and a target (it is missing)",

@@ -23,6 +23,7 @@ CHAINS = (
     ("run-under-an-orchestrator",),
     ("score-a-table",),
     ("shadow-a-release",),
+    ("train-by-a-command",),
     ("verify-a-release",),
 )
 

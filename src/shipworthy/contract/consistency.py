@@ -19,6 +19,7 @@ from shipworthy.contract.toml import written
 from shipworthy.contract.words import described
 from shipworthy.errors import Mistake
 
+DATA_VARIABLE = "SHIPWORTHY_DATA_NAME"  # where a command finds the rows of [data.NAME]
 _SHARES = ("auc", "brier", "accuracy", "f1")
 
 
@@ -38,6 +39,7 @@ def across(draft: Draft) -> Iterator[Mistake]:
         yield from of_feature(section)
     for section in draft.data.values():
         yield from _query(section)
+    yield from _trained(draft)
     yield from _targets(draft)
     yield from _baseline(draft)
     yield from _event_time(draft)
@@ -115,6 +117,34 @@ def _query(section: Section) -> Iterator[Mistake]:
         yield mistake((*section.path, "query"), None, "a SELECT in the database's own SQL", "it is missing")
     elif source.kind != "sql" and "query" in section.written:
         yield section.wrong("query", "no query, which only a sql: source has", f"the source is {source.kind}:")
+
+
+def _trained(draft: Draft) -> Iterator[Mistake]:
+    """By a function or by a command: one of them, and not both."""
+    model = draft.tables["model"]
+    if "train" in model.written and "command" in model.written:
+        yield model.wrong("command", "a function or a command that trains, not both", "model.train is there too")
+    elif draft.needs == "training" and not {"train", "command"}.intersection(model.written):
+        yield mistake(
+            ("model", "train"),
+            None,
+            '"module:function", relative to the contract\'s folder, or model.command = "python train.py" in its place',
+            "it is missing",
+        )
+    if "command" in model.written:
+        yield from _variables(draft)
+
+
+def _variables(draft: Draft) -> Iterator[Mistake]:
+    """A command is told of each source by a variable, whose name is in capitals."""
+    seen: dict[str, str] = {}
+    for name in draft.data:
+        before = seen.setdefault(name.upper(), name)
+        if before != name:
+            expected = f"a name that differs from data.{before} by more than capitals, as a command trains"
+            yield mistake(
+                ("data", name), None, expected, f"both would be {DATA_VARIABLE.replace('NAME', name.upper())}"
+            )
 
 
 def _targets(draft: Draft) -> Iterator[Mistake]:

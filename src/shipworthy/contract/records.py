@@ -64,7 +64,8 @@ class Model(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     name: str  # letters, digits, dashes
     task: Task
-    train: str  # "module:function", relative to the contract's folder
+    train: str | None = None  # "module:function", relative to the contract's folder; None where a command trains
+    command: str | None = None  # a program and its arguments, as a shell would take them apart; None: a function
     environment: str = "requirements.lock"  # hash-pinned requirements, relative to the contract's folder
     seed: int = 0
     version: int = 1  # the interface's major version: raised when callers would break

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
+import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -23,6 +24,8 @@ from shipworthy.contract.toml import written
 _NAME = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
 _FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _VARIABLE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
+_SHELL = frozenset({"&&", "||", "|", ";", "&", ">", ">>", "<", "2>", "2>&1"})
+_ASSIGNED = re.compile(r"[A-Za-z_]\w*=")
 _FREQUENCY = re.compile(r"([\d.]+)\s+(?:per|a)\s+(year|quarter|month|week|day)")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)")
 _BYTES = {
@@ -172,6 +175,22 @@ def _function(value: object) -> str:
     return found
 
 
+def _command(value: object) -> str:
+    found = _text(value)
+    try:
+        words = shlex.split(found)
+    except ValueError as error:  # a quote that is never closed
+        raise ValueError(str(error).lower()) from None
+    signs = [word for word in words if word in _SHELL]
+    if signs:
+        raise ValueError(f"no shell reads {signs[0]}: put it into a script, or write {written(f'sh -c {found!r}')}")
+    if not words or not words[0]:
+        raise ValueError("it names no program")
+    if _ASSIGNED.match(words[0]):
+        raise ValueError(f"{words[0]} sets a variable, which only a shell does: `env {found}`")
+    return found
+
+
 def _relative(value: object) -> str:
     found = _text(value)
     if PurePath(found).is_absolute():
@@ -244,6 +263,7 @@ def _categories(value: object) -> tuple[str, ...]:
 BOOLEAN = Rule("true or false", _boolean)
 NAME = Rule("letters, digits and single dashes, at most 100", _name)
 FUNCTION = Rule('"module:function", relative to the contract\'s folder', _function)
+COMMAND = Rule('a program and its arguments such as "python train.py"', _command)
 RELATIVE_PATH = Rule("a path relative to the contract's folder", _relative)
 YEARLY = Rule('how often, such as "1 per year", "2 per month", or a number a year', _yearly)
 CRON = Rule('a cron schedule in UTC such as "0 2 * * *" (minute hour day month weekday)', _cron)

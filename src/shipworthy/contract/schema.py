@@ -12,6 +12,7 @@ from shipworthy.contract import records
 from shipworthy.contract.rules import (
     BOOLEAN,
     CATEGORIES,
+    COMMAND,
     CRON,
     FUNCTION,
     NAME,
@@ -56,14 +57,15 @@ MODEL = Table(
         "name": NAME,
         "task": choice(records.Task),
         "train": FUNCTION,
+        "command": COMMAND,
         "environment": RELATIVE_PATH,
         "seed": whole(0, 2**32 - 1),
         "version": whole(1),
         "threads": whole(1),
         "sandbox": choice(Literal["on", "off"]),
     },
-    required=("name", "task", "train"),
-    blank={"task": "classification", "train": ""},
+    required=("name", "task"),
+    blank={"task": "classification"},
 )
 PURPOSE = Table(
     records.Purpose,

@@ -69,7 +69,7 @@ class Job(msgspec.Struct, frozen=True):
     """What the runner is to do; every path absolute."""
 
     project: str  # folder of the code; the working directory
-    train: str  # "module:function"
+    train: str | None  # "module:function"; None where a command trains
     task: Task
     features: tuple[str, ...]  # columns that the model is asked with, in this order
     source: str  # the argument of `train` that holds the target
@@ -85,6 +85,11 @@ class Job(msgspec.Struct, frozen=True):
     sandbox: bool = True  # whether the code is held to the paths above, the environment and no network
     origin: str = ""  # folder that `project` was copied from, to tell what is not in the copy
     bytecode: str = ""  # folder that keeps compiled Python for the next job in this environment, which it cannot change
+    command: tuple[str, ...] = ()  # the program, as a path, and its arguments; () where a function trains
+    shown: str = ""  # the command as its user wrote it
+    program: str | None = None  # for the record: the machine's own program and its digest
+    path: str = ""  # PATH of the command
+    inside: str = ""  # folder of what reads a model file that a command left; "" where none has to be read
     home: str = ""  # of the user, to tell what is looked for there; filled in by `execute`
     conditions: Conditions = AS_IT_IS
 
@@ -107,6 +112,8 @@ class Outcome(msgspec.Struct, frozen=True):
     blas: tuple[str, ...]
     distributions: dict[str, str]
     sandbox: str  # what enforced it, e.g. "landlock abi 7, network namespace"; "off"
+    imported: dict[str, str]  # distributions that were really imported: name -> version
+    program: str | None  # as the job has it
     refused: tuple[str, ...]  # what the code was refused and went on without, with its line
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import uv
 
-from shipworthy.environments.installed import TOOLS, Distribution, Installed, missing, normalised, to_lock
+from shipworthy.environments.installed import TOOLS, Distribution, Installed, missing, to_lock
+from shipworthy.environments.requirements import normalised
 from shipworthy.errors import Unbuildable, WrongUse
 
 _QUIET = (

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from shipworthy.environments.requirements import normalised
 from shipworthy.errors import NotFound, Unbuildable
 
 TOOLS = frozenset({"pip", "setuptools", "shipworthy", "uv", "wheel"})  # no part of what a model needs to be trained
@@ -119,11 +120,6 @@ def required(distribution: Distribution) -> frozenset[str]:
     """Normalised names of what a distribution needs without extras, on any platform."""
     plain = (text for text in distribution.requires if not re.search(r";.*\bextra\b", text))
     return frozenset(normalised(match[0]) for match in map(_NAME.match, plain) if match)
-
-
-def normalised(name: str) -> str:
-    """A distribution's name as indexes compare it."""
-    return re.sub(r"[-_.]+", "-", name.rstrip("._-")).lower()
 
 
 def missing(installed: Installed, wanted: Iterable[str]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+_VERSION = re.compile(r"[A-Za-z0-9._-]+(?:\[[^\]]*\])?\s*===?\s*([^\s;\\]+)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
@@ -15,6 +16,15 @@ def names(lock: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_name(block) for block in _blocks(lock)))
 
 
+def pins(lock: str) -> dict[str, frozenset[str]]:
+    """Package -> the versions that a lock pins it to: several where markers decide; none where it names a URL."""
+    found: dict[str, set[str]] = {}
+    for block in _blocks(lock):
+        version = _VERSION.match(block.strip())
+        found.setdefault(_name(block), set()).update([version[1]] if version else [])
+    return {name: frozenset(versions) for name, versions in found.items()}
+
+
 def without(lock: str, taken: Collection[str]) -> str:
     """The lock less some packages, given by normalised name."""
     return "".join(f"{block}\n" for block in _blocks(lock) if _name(block) not in taken)
@@ -23,6 +33,11 @@ def without(lock: str, taken: Collection[str]) -> str:
 def hashes(lock: str) -> dict[str, tuple[str, ...]]:
     """Package, normalised -> SHA-256 of every file that the lock lets be installed for it."""
     return {_name(block): tuple(_HASH.findall(block)) for block in _blocks(lock)}
+
+
+def normalised(name: str) -> str:
+    """A distribution's name as indexes compare it: "Foo_Bar" is "foo-bar"."""
+    return re.sub(r"[-_.]+", "-", name.rstrip("._-")).lower()
 
 
 def unhashed(lock: str) -> tuple[str, ...]:
@@ -47,4 +62,4 @@ def _blocks(lock: str) -> list[str]:
 
 def _name(block: str) -> str:
     found = _NAME.match(block.strip())
-    return re.sub(r"[-_.]+", "-", found[0].rstrip("._-")).lower() if found else ""
+    return normalised(found[0]) if found else ""

@@ -72,6 +72,8 @@ class Environment(msgspec.Struct, frozen=True):
     variables: dict[str, str]  # those that shipworthy fixed: PYTHONHASHSEED, TZ, LC_ALL, OMP_NUM_THREADS, …
     sandbox: str = "not recorded"  # what held it to its inputs, e.g. "landlock abi 7, network namespace"; "off"
     refused: tuple[str, ...] = ()  # what its code reached for, was refused, and went on without
+    imported: dict[str, str] = {}  # of the distributions, those that the training really imported: name -> version
+    program: str | None = None  # of a command, where it is the machine's own: "/usr/bin/Rscript sha256:…"
     declared: str | None = None  # digest of the file that the contract names, an object; None in records of old
     container: str | None = None  # the base image that it ran in, NAME@sha256:…; None: on the machine itself
 

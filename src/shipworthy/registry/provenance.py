@@ -53,6 +53,7 @@ def _external(run: Run) -> dict[str, Any]:
     parameters: dict[str, Value] = run.parameters
     return {
         "train": run.contract.model.train,
+        "command": run.contract.model.command,
         "parameters": parameters,
         "seed": run.seed,
         "contract": run.contract.digest,

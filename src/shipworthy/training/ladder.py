@@ -107,6 +107,7 @@ def environments(then: Environment, now: Environment) -> list[str]:
         "the processor": (then.processor, now.processor),
         "the linear algebra": (", ".join(then.blas), ", ".join(now.blas)),
         "the threads": (then.threads, now.threads),
+        "the program": (then.program, now.program),
     }
     found = [f"{what}: {a} then, {b} now" for what, (a, b) in pairs.items() if a != b]
     for name in sorted({*then.distributions, *now.distributions}):

@@ -14,11 +14,12 @@ import pyarrow.parquet as pq
 
 from shipworthy import digest
 from shipworthy.contract.records import Contract, DataSource, Value
-from shipworthy.environments import builder, execution, exporting, requirements
 from shipworthy.environments.conditions import AS_IT_IS, Conditions
+from shipworthy.environments import builder, execution, exporting, programs, requirements
 from shipworthy.errors import TrainingFailed, WrongUse
 from shipworthy.lineage.records import Cut, Environment, Run
 from shipworthy.models.bundle import HOLDOUT, HOLDOUT_ANSWERS, MODEL, PROBE_ANSWERS, PROBES, read_answers
+from shipworthy.models.converting import INSIDE
 from shipworthy.store.layout import Layout
 from shipworthy.store.ledger import Ledger
 from shipworthy.store.objects import Objects
@@ -113,16 +114,17 @@ def recorded_cut(run: Run) -> Cut:
 
 def lock_of(contract: Contract, project: Path) -> Path:
     """The hash-pinned requirements that a contract's model is trained with now. NotFound, Unbuildable."""
-    return readable(exporting.as_requirements(project / contract.model.environment), project)
+    readers = READERS if contract.model.command is None else READERS[:1]  # what a command leaves is asked by Arrow
+    return readable(exporting.as_requirements(project / contract.model.environment), project, readers)
 
 
-def readable(lock: Path, project: Path) -> Path:
+def readable(lock: Path, project: Path, readers: tuple[str, ...] = READERS) -> Path:
     """The lock, with pyarrow added where nothing in it could read the data that is handed over. Conflict, NotFound."""
     try:
         packages = requirements.names(lock.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return lock  # building says so
-    return lock if set(READERS).intersection(packages) else builder.lock_with(lock, READERS[:1], near=project)
+    return lock if set(readers).intersection(packages) else builder.lock_with(lock, READERS[:1], near=project)
 
 
 def run_job(
@@ -144,9 +146,16 @@ def run_job(
     for folder in (given, output, bundle):
         folder.mkdir(parents=True)
     _write_bundle_tables(contract, data, bundle, frozen)
+    command = contract.model.command
+    program = programs.find(command, setting.environment, setting.code) if command is not None else None
     job = execution.Job(
         project=str(setting.code),
         train=contract.model.train,
+        command=program.words if program is not None else (),
+        shown=program.shown if program is not None else "",
+        program=program.recorded if program is not None else None,
+        path=programs.search_path(setting.environment) if program is not None else "",
+        inside=str(INSIDE) if program is not None else "",
         task=contract.model.task,
         features=tuple(feature.name for feature in contract.features),
         source=data.target.name,
@@ -197,6 +206,8 @@ def environment_of(outcome: execution.Outcome, lock: str, declared: str | None, 
         distributions=outcome.distributions,
         variables=execution.recorded_variables(threads),
         sandbox=outcome.sandbox,
+        imported=outcome.imported,
+        program=outcome.program,
         refused=outcome.refused,
         declared=declared,
     )

@@ -216,6 +216,8 @@ def _again(
     started = clock.now()
     try:
         outcome, bundle = making.run_job(run.contract, run.parameters, data, job, frozen, progress)
+    except NotFound as error:  # a program of the machine's own
+        raise Undecided(f"could not decide: {error}") from error
     except TrainingFailed as error:
         failed = ladder.Likeness("different", None, (f"the training, which now fails: {error}",))
         return _Again(failed, then, None, 0.0)

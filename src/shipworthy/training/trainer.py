@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from shipworthy import clock
 from shipworthy.contract.records import Contract, Feature, Value
-from shipworthy.environments import builder, execution, snapshot
+from shipworthy.environments import builder, execution, programs, snapshot, unlocked
 from shipworthy.environments.workplace import workplace
 from shipworthy.errors import Mistake, TrainingFailed, WrongUse
 from shipworthy.lineage.records import CodeSnapshot, DataPin, Run
@@ -76,6 +76,8 @@ def train(
         progress("environment")  # first, since it fails soonest
         lock = _lock(contract, state, recipe, work)
         environment = builder.build(lock, near=project)
+        if contract.model.command is not None and recipe is None:
+            programs.find(contract.model.command, environment, project)  # sooner than the job, which has the snapshot
         lock_digest = state.objects.put_file(lock)
         declared = _declared(contract, state, recipe)
         progress("data")
@@ -88,6 +90,7 @@ def train(
         state.objects.materialise(code.files, setting.code)
         try:
             outcome, bundle = making.run_job(contract, parameters, data, setting, None, progress)
+            unlocked.refuse_unlocked(outcome.imported, lock.read_text(encoding="utf-8"), contract.model.environment)
         except TrainingFailed as error:
             raise making.keep_output(setting.work, error, _failed(state.layout, contract, started)) from None
         trained = Trained(

@@ -15,7 +15,8 @@ from shipworthy import digest
 from shipworthy.adoption.records import Surroundings
 from shipworthy.environments import builder, requirements
 from shipworthy.environments.freezing import freeze
-from shipworthy.environments.installed import TOOLS, Installed, find_python, look, normalised
+from shipworthy.environments.installed import TOOLS, Installed, find_python, look
+from shipworthy.environments.requirements import normalised
 from shipworthy.errors import Conflict, Unbuildable, WrongUse
 from shipworthy.models import adopting
 from shipworthy.models.adopting import Described, Unloadable

@@ -6,23 +6,38 @@ import contextlib
 import importlib
 import inspect
 import json
-import math
+import os
 import random
 import sys
 import time
 import traceback
 import types
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from shipworthy.environments.runner import answering, blame, canonical, keeping, surroundings, tables, thresholds
+from shipworthy.environments.runner import (
+    answering,
+    blame,
+    canonical,
+    children,
+    commanded,
+    given,
+    imports,
+    keeping,
+    surroundings,
+    tables,
+    thresholds,
+)
 from shipworthy.environments.runner.channel import Channel
+from shipworthy.environments.runner.metrics import metric
 from shipworthy.environments.runner.sandbox import closing, refusals
 from shipworthy.environments.runner.staging import beginning
+from shipworthy.environments.runner.sandbox.watching import Watch
 
 OUTPUT = "output.txt"  # where standard output and error go
+LINES = 10  # of a program's last words that its error shows
 FAILED = 3  # exit code: the user's code failed, and error.json says how
 
 Job = dict[str, Any]  # environments.execution.Job, as JSON
@@ -35,20 +50,71 @@ def run(path: Path) -> int:
     channel = Channel()
     beginning.begin(job)
     output = Path(job["output"])
+    os.environ.update(children.variables(job, path, loopback=enforcement.endswith(closing.NAMESPACE)))
     try:
         result = _course(job, channel)
     except Exception as error:
-        traceback.print_exc()
-        refusal = refusals.found(error, watch, output / OUTPUT) if watch else None
-        told = {"step": channel.step, **blame.told(error, Path(job["project"])), "refusal": refusal and asdict(refusal)}
-        _write(output / "error.json", told)
+        if not isinstance(error, commanded.ProgramFailed):
+            traceback.print_exc()
+        _write(output / "error.json", {"step": channel.step, **_told(error, watch, job)})
         return FAILED
-    enforced = {"sandbox": enforcement, "refused": refusals.passed_over(watch) if watch else []}
+    passed = [*(refusals.passed_over(watch) if watch else []), *children.refused(output)]
+    enforced = {"sandbox": enforcement, "refused": list(dict.fromkeys(passed))}
     _write(output / "result.json", {**result, **enforced})
     return 0
 
 
 def _course(job: Job, channel: Channel) -> dict[str, Any]:
+    project = Path(job["project"])
+    source = project / "src"
+    sys.path[:0] = [str(project), *([str(source)] if source.is_dir() else [])]
+    made = _by_command(job, channel) if job["command"] else _by_function(job, channel)
+    model = made.model
+    channel.say("keep", seconds=made.seconds)
+    output = Path(job["output"])
+    modules = keeping.keep(model, output / "model.pkl", project)
+    fingerprint = canonical.fingerprint(model)
+    answer = answering.answerer(model, job["task"], made.labels)
+    if job["extend"]:
+        found = thresholds.thresholds(model, made.rows(job["probes"]), job["features"])
+        _write(output / "thresholds.json", found)
+        channel.ask("probes")
+    for name in ("probes", "holdout"):
+        channel.say(f"answer {name}")
+        answering.write(output / answering.FILES[name], answer.answer(made.rows(job[name])))
+    return {
+        "metrics": made.metrics,
+        "classes": answer.classes,
+        "family": f"{type(model).__module__}.{type(model).__qualname__}",
+        "canonical_digest": fingerprint,
+        "seconds": made.seconds,
+        "table": made.table,
+        "modules": modules,
+        "program": job["program"],
+        "imported": _imported(output, project),
+        **surroundings.found(),
+    }
+
+
+def _imported(output: Path, project: Path) -> dict[str, str]:
+    """Looked up where any of the Pythons found its packages."""
+    sys.path += [place for place in children.search_path(output) if place not in sys.path]
+    return imports.imported(project, children.modules(output))
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What the user's code made, and how it is asked."""
+
+    model: Any
+    metrics: dict[str, float]
+    seconds: float
+    labels: list[Any]  # the target's distinct values in training; [] for a regression
+    table: str  # the kind of table that the model takes
+    rows: Callable[[str], Any]  # of a Parquet file: the features, as such a table
+
+
+def _by_function(job: Job, channel: Channel) -> _Made:
     logged = _offer_hook()
     channel.say("import")
     function = _function(job)
@@ -59,37 +125,41 @@ def _course(job: Job, channel: Channel) -> dict[str, Any]:
     channel.say("train")
     _seed(job["seed"])
     model, metrics, seconds = _train(function, data, job)
-    channel.say("keep", seconds=seconds)
-    output = Path(job["output"])
-    modules = keeping.keep(model, output / "model.pkl", Path(job["project"]))
-    fingerprint = canonical.fingerprint(model)
-    answer = answering.answerer(model, job["task"], labels)
     kind = kinds[job["source"]]
-    if job["extend"]:
-        probes = tables.select(tables.read(job["probes"], kind), job["features"])
-        found = thresholds.thresholds(model, probes, job["features"])
-        _write(output / "thresholds.json", found)
-        channel.ask("probes")
-    for name in ("probes", "holdout"):
-        channel.say(f"answer {name}")
-        rows = tables.select(tables.read(job[name], kind), job["features"])
-        answering.write(output / answering.FILES[name], answer.answer(rows))
-    return {
-        "metrics": {**logged, **metrics},
-        "classes": answer.classes,
-        "family": f"{type(model).__module__}.{type(model).__qualname__}",
-        "canonical_digest": fingerprint,
-        "seconds": seconds,
-        "table": kind,
-        "modules": modules,
-        **surroundings.found(),
-    }
+
+    def rows(path: str) -> Any:
+        return tables.select(tables.read(path, kind), job["features"])
+
+    return _Made(model, {**logged, **metrics}, seconds, labels, kind, rows)
+
+
+def _by_command(job: Job, channel: Channel) -> _Made:
+    channel.say("train")
+    made = commanded.train(job)
+    source = tables.read(job["data"][job["source"]], "pyarrow") if job["task"] == "classification" else None
+    labels = [] if source is None else tables.values(source, job["target"])
+
+    def rows(path: str) -> Any:
+        return given.as_rows(path, made.table, job["features"], job)
+
+    return _Made(made.model, made.metrics, made.seconds, labels, made.table, rows)
+
+
+def _told(error: Exception, watch: Watch | None, job: Job) -> dict[str, Any]:
+    """What went wrong, in the words of the program that it went wrong in."""
+    output = Path(job["output"])
+    own = children.failure(output) if isinstance(error, commanded.ProgramFailed) else None
+    if own is not None:
+        return own
+    refusal = refusals.found(error, watch, output / OUTPUT) if watch else None
+    told = {**blame.told(error, Path(job["project"])), "refusal": refusal and asdict(refusal)}
+    if isinstance(error, commanded.ProgramFailed):  # whatever it was written in, it has said why
+        lines = (output / OUTPUT).read_text(encoding="utf-8", errors="replace").splitlines()
+        told |= {"error": "\n".join([str(error), *lines[-LINES:]])}
+    return told
 
 
 def _function(job: Job) -> Callable[..., Any]:
-    project = Path(job["project"])
-    source = project / "src"
-    sys.path[:0] = [str(project), *([str(source)] if source.is_dir() else [])]
     module, _, name = job["train"].partition(":")
     found = importlib.import_module(module)
     for part in name.split("."):
@@ -119,7 +189,7 @@ def _train(function: Callable[..., Any], data: dict[str, Any], job: Job) -> tupl
     if returned is None:
         raise TypeError(f"{job['train']} returned None; expected the model, or (model, metrics)")
     if isinstance(returned, tuple) and len(returned) == 2 and isinstance(returned[1], dict):
-        return returned[0], {str(name): _metric(name, value) for name, value in returned[1].items()}, seconds
+        return returned[0], {str(name): metric(str(name), value) for name, value in returned[1].items()}, seconds
     return returned, {}, seconds
 
 
@@ -136,24 +206,17 @@ def _threads(number: int) -> Iterator[None]:
 
 
 def _offer_hook() -> dict[str, float]:
-    """`import shipworthy_run` gives the user's code `log_metric(name, value)`; what it logs is in the dict returned."""
+    """`import shipworthy_run` gives the user's code `logmetric(name, value)`; what it logs is in the dict returned."""
     logged: dict[str, float] = {}
 
     def log_metric(name: str, value: float) -> None:
         """Record a metric of this training; the last value of a name counts."""
-        logged[str(name)] = _metric(name, value)
+        logged[str(name)] = metric(str(name), value)
 
     hook = types.ModuleType("shipworthy_run", "Of the training that is running.")
     hook.log_metric = log_metric  # type: ignore[attr-defined]
     sys.modules[hook.__name__] = hook
     return logged
-
-
-def _metric(name: str, value: Any) -> float:
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError(f"the metric {name} is {number}; expected a finite number")
-    return number
 
 
 def _write(path: Path, value: Any) -> None:

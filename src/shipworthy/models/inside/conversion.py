@@ -64,6 +64,8 @@ def _exactly(model: Any, spec: dict[str, Any]) -> bytes:
     from shipworthy.models.inside.estimators import answers, inputs  # noqa: PLC0415 - onnx may be missing
     from shipworthy.models.inside.graph import Graph  # noqa: PLC0415
 
+    if hasattr(model, "shipworthy_table"):  # an ONNX graph that a command left
+        return _as_given(model.graph, spec)
     graph = Graph(spec["features"])
     return graph.finish(answers(graph, model, inputs(graph, model)))
 
@@ -73,6 +75,13 @@ def _by_torch(model: Exported, spec: dict[str, Any]) -> bytes:
 
     _only(spec["features"], "float", "integer", "boolean")
     return with_our_convention(model.graph(), [feature["name"] for feature in spec["features"]])
+
+
+def _as_given(graph: bytes, spec: dict[str, Any]) -> bytes:
+    import onnx  # noqa: PLC0415 - it may be missing
+    from shipworthy.models.inside.given_graph import with_our_convention  # noqa: PLC0415
+
+    return with_our_convention(onnx.load_from_string(graph), [feature["name"] for feature in spec["features"]])
 
 
 def _by_skl2onnx(model: Any, spec: dict[str, Any]) -> bytes:

@@ -11,6 +11,7 @@ from shipworthy.environments.runner.sandbox import system
 from shipworthy.environments.runner.sandbox.reach import Reach
 from shipworthy.environments.runner.sandbox.watching import Watch
 
+NAMESPACE = "network namespace"
 RUNNER = Path(__file__).resolve().parents[1]
 
 
@@ -19,21 +20,30 @@ def close(job: dict[str, Any]) -> tuple[Watch, str]:
 
     To be called while there is one thread only, before any code of the user's.
     """
-    reach = Reach(
-        readable=[*system.readable(), str(RUNNER), *job["data"].values(), job["probes"], job["holdout"]],
+    files, network = _by_kernel(_reach(job))
+    return watch(job, loopback=network == NAMESPACE), _said(files, network)
+
+
+def watch(job: dict[str, Any], loopback: bool) -> Watch:
+    """The audit hook of this process, begun. `loopback`: it is in a network that leads to the job's own processes."""
+    stands_for = ((job["project"], job["origin"]), (os.environ.get("HOME", ""), job["home"]))
+    begun = Watch(
+        _reach(job),
+        Path(job["project"]),
+        loopback=loopback,
+        elsewhere=tuple((inside, outside) for inside, outside in stands_for if inside and outside),
+    )
+    begun.begin()
+    return begun
+
+
+def _reach(job: dict[str, Any]) -> Reach:
+    own = [str(RUNNER), *([job["inside"]] if job["inside"] else [])]
+    return Reach(
+        readable=[*system.readable(), *own, *job["data"].values(), job["probes"], job["holdout"]],
         writable=[*system.writable(), job["project"], job["output"], *_own_folders()],
         closed=system.foreign(),
     )
-    files, network = _by_kernel(reach)
-    stands_for = ((job["project"], job["origin"]), (os.environ.get("HOME", ""), job["home"]))
-    watch = Watch(
-        reach,
-        Path(job["project"]),
-        loopback=network == "network namespace",
-        elsewhere=tuple((inside, outside) for inside, outside in stands_for if inside and outside),
-    )
-    watch.begin()
-    return watch, _said(files, network)
 
 
 def _own_folders() -> list[str]:
