@@ -79,6 +79,7 @@ def _by_torch(model: Exported, spec: dict[str, Any]) -> bytes:
 
 def _as_given(graph: bytes, spec: dict[str, Any]) -> bytes:
     import onnx  # noqa: PLC0415 - it may be missing
+
     from shipworthy.models.inside.given_graph import with_our_convention  # noqa: PLC0415
 
     return with_our_convention(onnx.load_from_string(graph), [feature["name"] for feature in spec["features"]])

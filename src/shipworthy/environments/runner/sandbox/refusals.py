@@ -24,12 +24,14 @@ _CANNOT_OPEN = re.compile(
 )
 _CANNOT_REACH = re.compile(
     r"(network|host) is unreachable|connection refused|name resolution|resolv\w* host|could not connect|dns error"
-    r"|couldn't connect|failed to connect|name or service not known|error sending request|socket[\s\S]{0,200}denied",
+    r"|couldn't connect|failed to connect|name or service not known|error sending request|socket[\s\S]{0,200}denied"
+    r"|no network in a training",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"""[^\s"'`\[\](){}<>,;=|]+""")
 _QUOTED = re.compile(r"""["'`]([^"'`\n]+)["'`]""")
 _ADDRESS = re.compile(r"[a-z0-9+]+://[^\s\"'`<>)]+", re.IGNORECASE)
+_BY_CHILD = re.compile(r"no network in a training: '([^']+)'")  # the hook of a Python that this one has started
 Told = tuple[str, str]  # kind and what, as of a Refusal
 
 _TAIL = 8192
@@ -149,6 +151,9 @@ def _address(text: str, watch: Watch) -> str:
     named = _ADDRESS.search(text)
     if named:
         return named.group()
+    by_child = _BY_CHILD.search(text)
+    if by_child:
+        return by_child[1]
     return next((refusal.what for refusal in reversed(watch.refused) if refusal.kind == "network"), "")
 
 
