@@ -24,6 +24,7 @@ CHAINS = (
     ("score-a-table",),
     ("shadow-a-release",),
     ("train-by-a-command",),
+    ("use-mlflow-or-wandb",),
     ("verify-a-release",),
 )
 

@@ -24,6 +24,7 @@ from shipworthy.recording.service import Service
 from shipworthy.refresh.records import Refresh, Trigger
 from shipworthy.registry.records import AliasChange, LatencyVerdict, Rehearsal, Release, Retirement, Verdict, Waiver
 from shipworthy.store.tables import entries, metadata
+from shipworthy.trackers.records import Tracked
 
 PAGE = (DOCS / "reference" / "records.md").read_text(encoding="utf-8")
 KINDS = {
@@ -47,6 +48,7 @@ KINDS = {
     "service": Service,
     "shadow-missed": Missed,
     "silence": Silence,
+    "tracked": Tracked,
     "verdict": Verdict,
     "waiver": Waiver,
     "wheels": Wheels,

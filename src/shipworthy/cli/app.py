@@ -21,6 +21,7 @@ from shipworthy.cli import (
     services,
     starting,
     telling,
+    tracking,
 )
 from shipworthy.cli.console import say_error
 from shipworthy.errors import ShipworthyError
@@ -33,7 +34,19 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for family in (starting, adopting, services, proving, operating, telling, looking, comparing, carrying, demo):
+for family in (
+    starting,
+    adopting,
+    services,
+    proving,
+    operating,
+    telling,
+    looking,
+    comparing,
+    carrying,
+    tracking,
+    demo,
+):
     family.register(app)
 
 

@@ -9,6 +9,7 @@ import typer
 
 from shipworthy.cli.console import Progress, marked, say, say_json
 from shipworthy.cli.options import HERE, Folder, Json
+from shipworthy.cli.tracking import telling
 from shipworthy.errors import Refused, WrongUse
 
 
@@ -162,7 +163,8 @@ def rollback(
     from shipworthy.wiring.releasing import roll_back  # noqa: PLC0415 - start-up time
 
     opened = open_project(project)
-    change = roll_back(opened, because)
+    with telling(opened):
+        change = roll_back(opened, because)
     if json:
         say_json(change)
     else:

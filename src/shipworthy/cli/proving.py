@@ -10,6 +10,7 @@ import typer
 from shipworthy.cli.console import Progress, marked, say, say_json, say_plain, table
 from shipworthy.cli.endpoint import check_endpoint
 from shipworthy.cli.options import HERE, Folder, Json
+from shipworthy.cli.tracking import telling
 from shipworthy.errors import Refused, Undecided, WrongUse
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def train(
     from shipworthy.wiring.training import train_project  # noqa: PLC0415 - start-up time
 
     opened = open_project(project)
-    with Progress(json).shown() as report:
+    with telling(opened), Progress(json).shown() as report:
         entry = train_project(opened, report, changes=_changes(set_ or []))
     run = entry.decode(Run)
     if json:
@@ -95,7 +96,7 @@ def rebuild(
     from shipworthy.wiring.rebuilding import rebuild_in  # noqa: PLC0415 - start-up time
 
     opened = open_project(project)
-    with Progress(json).shown() as report:
+    with telling(opened), Progress(json).shown() as report:
         entry = rebuild_in(opened, run, report, in_, base, How(not no_diagnosis, exactly, beyond_budget))
     record = entry.decode(Rebuild)
     good = reaches(record.rung, record.wanted)
@@ -164,7 +165,7 @@ def check(  # noqa: PLR0913 - one argument an option
     from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
 
     opened = open_project(project)
-    with Progress(json).shown() as report:
+    with telling(opened), Progress(json).shown() as report:
         checked = check_run(opened, run, report)
     if json:
         say_json(checked)
@@ -199,7 +200,8 @@ def release(
     from shipworthy.wiring.releasing import release_run  # noqa: PLC0415 - start-up time
 
     opened = open_project(project)
-    released = release_run(opened, run, shadow=as_ == "shadow")
+    with telling(opened):
+        released = release_run(opened, run, shadow=as_ == "shadow")
     if json:
         say_json(released)
         return
@@ -214,7 +216,7 @@ def ship(project: Folder = HERE, json: Json = False) -> None:
     from shipworthy.wiring.shipping import ship_project  # noqa: PLC0415 - start-up time
 
     opened = open_project(project)
-    with Progress(json).shown() as report:
+    with telling(opened), Progress(json).shown() as report:
         shipped = ship_project(opened, report)
     if json:
         say_json(shipped)

@@ -23,6 +23,8 @@ def say_status(view: StatusView) -> None:
     say(f"[dim]{escape(view.sla)}; {escape(view.promise)}[/]", f"[dim]{escape(view.running)}[/]")
     if view.refreshing:
         say(f"[yellow]{escape(view.refreshing)}[/]")
+    for waiting in view.waiting:
+        say(marked("waived", waiting))
     if view.live is None:
         say(marked("blocked", "nothing is live: `shipworthy ship` makes the first release"))
     else:

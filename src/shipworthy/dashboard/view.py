@@ -144,6 +144,7 @@ class StatusView(msgspec.Struct, frozen=True):
     promise: str  # what monitoring holds to, in plain words
     newest: int | None  # how far the model's own time has come
     running: str  # who holds the state: "process 123 since …", or "nobody: `shipworthy up` starts it"
+    waiting: tuple[str, ...] = ()  # what trackers have not been told, a line each
     refreshing: str = ""  # the refresh under way, in plain words
     shadow: ShadowView | None = None  # only while there is one
     recorder: RecorderView | None = None  # None: not asked

@@ -87,6 +87,7 @@ class Job(msgspec.Struct, frozen=True):
     bytecode: str = ""  # folder that keeps compiled Python for the next job in this environment, which it cannot change
     command: tuple[str, ...] = ()  # the program, as a path, and its arguments; () where a function trains
     shown: str = ""  # the command as its user wrote it
+    variables: dict[str, str] = {}  # further ones of the environment
     program: str | None = None  # for the record: the machine's own program and its digest
     path: str = ""  # PATH of the command
     inside: str = ""  # folder of what reads a model file that a command left; "" where none has to be read
@@ -220,7 +221,7 @@ def _start(python: Path, job: Job, own: Mapping[str, str], log: IO[bytes]) -> su
         stdout=subprocess.PIPE,
         stderr=log,
         cwd=job.project,
-        env=staged({**outside, **own, **variables(job.threads)}, job.conditions),
+        env=staged({**outside, **own, **variables(job.threads), **job.variables}, job.conditions),
         start_new_session=True,
     )
 

@@ -98,6 +98,7 @@ class Run(msgspec.Struct, frozen=True):
     seconds: float  # inside `train`
     started: int
     finished: int
+    tracking: tuple[File, ...] = ()  # what its code logged by MLflow's or W&B's own calls, as they write it
 
 
 Factor = Literal[

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 
 from shipworthy import digest
 from shipworthy.contract.records import Contract, DataSource, Value
-from shipworthy.environments.conditions import AS_IT_IS, Conditions
 from shipworthy.environments import builder, execution, exporting, programs, requirements
+from shipworthy.environments.conditions import AS_IT_IS, Conditions
 from shipworthy.errors import TrainingFailed, WrongUse
 from shipworthy.lineage.records import Cut, Environment, Run
 from shipworthy.models.bundle import HOLDOUT, HOLDOUT_ANSWERS, MODEL, PROBE_ANSWERS, PROBES, read_answers
@@ -23,6 +23,7 @@ from shipworthy.models.converting import INSIDE
 from shipworthy.store.layout import Layout
 from shipworthy.store.ledger import Ledger
 from shipworthy.store.objects import Objects
+from shipworthy.trackers import own_log
 from shipworthy.training import cut as cutting
 from shipworthy.training import probes
 from shipworthy.training.conform import conformed
@@ -146,6 +147,7 @@ def run_job(
     for folder in (given, output, bundle):
         folder.mkdir(parents=True)
     _write_bundle_tables(contract, data, bundle, frozen)
+    packages = requirements.names((setting.environment / builder.LOCKED).read_text(encoding="utf-8"))
     command = contract.model.command
     program = programs.find(command, setting.environment, setting.code) if command is not None else None
     job = execution.Job(
@@ -153,6 +155,7 @@ def run_job(
         train=contract.model.train,
         command=program.words if program is not None else (),
         shown=program.shown if program is not None else "",
+        variables=own_log.prepare(output, packages, contract.name),
         program=program.recorded if program is not None else None,
         path=programs.search_path(setting.environment) if program is not None else "",
         inside=str(INSIDE) if program is not None else "",

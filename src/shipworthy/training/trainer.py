@@ -19,6 +19,8 @@ from shipworthy.models.bundle import MODEL
 from shipworthy.registry.records import Rehearsal
 from shipworthy.store.layout import Layout
 from shipworthy.store.ledger import Entry, Ledger
+from shipworthy.store.objects import File
+from shipworthy.trackers import own_log
 from shipworthy.training import making, sources
 from shipworthy.training.conform import with_seen_categories
 from shipworthy.training.making import Progress, Report, Setting, State, quiet
@@ -110,7 +112,8 @@ def train(
         progress("reference")
         reference(trained)
         progress("record")
-        return _record(state, trained, _Made(code, pins, lock_digest, declared, parameters, started, key))
+        tracking = _logged(setting.work / "output" / own_log.FOLDER, state)
+        return _record(state, trained, _Made(code, pins, lock_digest, declared, parameters, started, key, tracking))
 
 
 def overridden(parameters: Mapping[str, Value], overrides: Mapping[str, Value]) -> dict[str, Value]:
@@ -146,6 +149,7 @@ class _Made:
     parameters: dict[str, Value]
     started: int
     key: str | None
+    tracking: tuple[File, ...]
 
 
 def _record(state: State, trained: Trained, made: _Made) -> Entry:
@@ -171,13 +175,22 @@ def _record(state: State, trained: Trained, made: _Made) -> Entry:
         seconds=outcome.seconds,
         started=made.started,
         finished=clock.now(),
+        tracking=made.tracking,
     )
     state.objects.settle({made.lock, *([made.declared] if made.declared else []), *shas.values(), *_kept(made)})
     return state.ledger.append("run", contract.name, run, key=made.key)
 
 
+def _logged(folder: Path, state: State) -> tuple[File, ...]:
+    """What the code logged itself, kept; () where that is nothing but the place made for it."""
+    if own_log.read(folder) is None and not any(folder.glob("wandb/**/*.wandb")):
+        return ()
+    return state.objects.put_tree(folder)
+
+
 def _kept(made: _Made) -> set[str]:
-    return {file.digest for tree in (made.code.files, *(pin.snapshot for pin in made.data)) for file in tree}
+    trees = (made.code.files, made.tracking, *(pin.snapshot for pin in made.data))
+    return {file.digest for tree in trees for file in tree}
 
 
 def _pin(pin: DataPin, data: making.Data) -> DataPin:

@@ -13,6 +13,7 @@ from shipworthy.refresh.workflow import Decision
 from shipworthy.registry.aliases import Aliases
 from shipworthy.store.ledger import Entry
 from shipworthy.training import cut, sources
+from shipworthy.wiring import tracking
 from shipworthy.wiring.checking import check_run
 from shipworthy.wiring.project import Project, run_behind
 from shipworthy.wiring.releasing import release_run
@@ -63,8 +64,10 @@ class RefreshSteps:
         return newest_event_time(self._project.ledger, self._project.contract.name) or 0
 
     def finish(self, refresh: Refresh) -> None:
-        """Keep how it ended."""
+        """Keep how it ended, and tell the trackers; what they do not take waits for the next command."""
         record_end(self._project, refresh)
+        for sent in tracking.synchronise(self._project):
+            _logger.info("%s: %s told, %s wait %s", sent.tracker, sent.sent, sent.waiting, sent.reason)
 
     def _live(self) -> Entry:
         model = self._project.contract.name

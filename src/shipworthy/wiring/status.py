@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from shipworthy import clock
 from shipworthy.dashboard.reading import read_view
 from shipworthy.dashboard.view import AlertView, RecorderView, StatusView
 from shipworthy.gate.waivers import Waivers, waivers
 from shipworthy.store.holding import holder_of
 from shipworthy.wiring.alert_lives import AlertLife, read_alerts
+from shipworthy.wiring import tracking
 from shipworthy.wiring.comparing import read_shadow
 from shipworthy.wiring.keys import trusted_keys
 from shipworthy.wiring.project import Project
@@ -21,7 +24,7 @@ def read_status(project: Project) -> StatusView:
     """The one page."""
     model = project.contract.name
     shadow = read_shadow(project)
-    return read_view(
+    view = read_view(
         project.ledger,
         project.contract,
         waivers=_waived(waivers(project.ledger, model, trusted_keys())),
@@ -30,6 +33,7 @@ def read_status(project: Project) -> StatusView:
         shadow=shadow if shadow is not None and shadow.runs else None,
         recorder=_recorder(project),
     )
+    return msgspec.structs.replace(view, waiting=tracking.waiting(project))
 
 
 def alert_views(project: Project) -> tuple[AlertView, ...]:

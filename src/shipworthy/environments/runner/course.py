@@ -33,8 +33,8 @@ from shipworthy.environments.runner import (
 from shipworthy.environments.runner.channel import Channel
 from shipworthy.environments.runner.metrics import metric
 from shipworthy.environments.runner.sandbox import closing, refusals
-from shipworthy.environments.runner.staging import beginning
 from shipworthy.environments.runner.sandbox.watching import Watch
+from shipworthy.environments.runner.staging import beginning
 
 OUTPUT = "output.txt"  # where standard output and error go
 LINES = 10  # of a program's last words that its error shows
