@@ -7,13 +7,18 @@ from typing import Any
 
 import msgspec
 import pytest
+from onnx import TensorProto, helper
+from training.conftest import no_reference
 from training.sample import scripts
 
 from shipworthy.contract.records import Model
+from shipworthy.environments import builder
 from shipworthy.errors import NotFound, TrainingFailed
 from shipworthy.lineage.records import Rebuild, Run, reaches
 from shipworthy.models.bundle import read_description
 from shipworthy.training.rebuild import rebuild
+from shipworthy.training.trainer import train
+from shipworthy.wiring.packaging import package
 
 
 def contract(project: Any, command: str, **changes: Any):
@@ -165,3 +170,30 @@ def _description(project: Any, run: Run):
     folder = Path(project.folder) / ".shipworthy" / "look" / run.model_digest
     project.state.objects.materialise(run.files, folder)
     return read_description(folder)
+
+
+def test_an_onnx_graph_is_a_model_and_is_served_as_the_graph_that_it_is(project, lock):
+    """Two numbers in single precision in, two probabilities out; read back by ONNX Runtime, which the lock has."""
+    row, pair = [None, 2], helper.make_tensor_value_info
+    weights = helper.make_tensor("weights", TensorProto.FLOAT, [2, 1], [0.001, 0.5])
+    one = helper.make_tensor("one", TensorProto.FLOAT, [1], [1.0])
+    nodes = [
+        helper.make_node("MatMul", ["rows", "weights"], ["sum"]),
+        helper.make_node("Sigmoid", ["sum"], ["late"]),
+        helper.make_node("Sub", ["one", "late"], ["in_time"]),
+        helper.make_node("Concat", ["in_time", "late"], ["probabilities"], axis=1),
+    ]
+    put, out = pair("rows", TensorProto.FLOAT, row), pair("probabilities", TensorProto.FLOAT, row)
+    graph = helper.make_graph(nodes, "net", [put], [out], [weights, one])
+    opsets = [helper.make_opsetid("", 17)]
+    written = helper.make_model(graph, opset_imports=opsets, ir_version=9).SerializeToString()
+    (project.folder / "net.bin").write_bytes(written)
+    write(project, fit="import os, shutil\nshutil.copy('net.bin', os.environ['SHIPWORTHY_OUTPUT'] + '/model.onnx')")
+    grown = builder.lock_with(lock, ("onnxruntime",), near=project.folder)
+    (project.folder / "requirements.lock").write_bytes(grown.read_bytes())
+    made = contract(project, "python fit.py", features=numbers(project)[:2])
+    run = train(made, project.state, package, no_reference).decode(Run)
+    described = _description(project, run)
+    assert (described.online, described.classes, described.table) == ("onnx", (0, 1), "pyarrow")
+    assert {verdict.name: verdict.equal for verdict in described.runtimes}["onnx"]
+    assert "code/shipworthy_graph.py" in {file.path for file in run.files}

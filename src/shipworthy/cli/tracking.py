@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from shipworthy.cli.console import marked, say, say_error, say_json
+from shipworthy.cli.console import Progress, marked, say, say_error, say_json
 from shipworthy.cli.options import HERE, Folder, Json
-from shipworthy.errors import ShipworthyError, Undecided, WrongUse
+from shipworthy.errors import Refused, ShipworthyError, Undecided, WrongUse
 
 if TYPE_CHECKING:
     from shipworthy.trackers.outbox import Sent
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add this family's commands."""
     app.command()(sync)
+    app.command("watch-registry")(watch_registry)
 
 
 def sync(project: Folder = HERE, json: Json = False) -> None:
@@ -37,6 +39,34 @@ def sync(project: Folder = HERE, json: Json = False) -> None:
     waiting = [each for each in ended if each.waiting]
     if waiting:
         raise Undecided("; ".join(f"{each.tracker}: {each.waiting} wait" for each in waiting))
+
+
+def watch_registry(
+    sample: Annotated[
+        Path | None, typer.Option(help="Rows that a new version is asked about; else those the newest run held out.")
+    ] = None,
+    project: Folder = HERE,
+    json: Json = False,
+) -> None:
+    """Hold versions that others registered with MLflow against the gate, and put its aliases right."""
+    from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.registry_watch import watch_registry as watch  # noqa: PLC0415 - start-up time
+
+    opened = open_project(project)
+    with telling(opened), Progress(json).shown() as report:
+        found = watch(opened, report, sample)
+    if json:
+        say_json(found)
+    else:
+        say(*(marked("waived", each) for each in found.restored))
+        say(*(marked(each.outcome, f"{found.model}/{each.version}: {each.reason}") for each in found.judged))
+        if not found.judged:
+            say(f"nothing new of {found.model} is registered")
+    against = [each for each in found.judged if each.outcome != "passed"]
+    if any(each.outcome == "blocked" for each in against):
+        raise Refused(f"{len(against)} of {len(found.judged)} new versions do not pass the gate")
+    if against:
+        raise Undecided(f"{len(against)} of {len(found.judged)} new versions could not be decided about")
 
 
 @contextmanager

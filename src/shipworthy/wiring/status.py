@@ -9,8 +9,8 @@ from shipworthy.dashboard.reading import read_view
 from shipworthy.dashboard.view import AlertView, RecorderView, StatusView
 from shipworthy.gate.waivers import Waivers, waivers
 from shipworthy.store.holding import holder_of
-from shipworthy.wiring.alert_lives import AlertLife, read_alerts
 from shipworthy.wiring import tracking
+from shipworthy.wiring.alert_lives import AlertLife, read_alerts
 from shipworthy.wiring.comparing import read_shadow
 from shipworthy.wiring.keys import trusted_keys
 from shipworthy.wiring.project import Project
