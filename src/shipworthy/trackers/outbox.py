@@ -41,8 +41,9 @@ def synchronise(ledger: Ledger, model: str, tracker: Tracker) -> Sent:
         except Unreachable as error:
             reason = str(error)
             break
-        except Unsendable as error:
-            reason = reason or f"{entry.id}: {error}"
+        except Exception as error:  # Unsendable, or a fault of the client's own: no training may fail of it
+            said = str(error) if isinstance(error, Unsendable) else f"{type(error).__name__}: {error}"
+            reason = reason or f"{entry.id}: {said}"
             continue
         ledger.append_once(KIND, model, tracked, key=_key(tracker.name, entry), subject=entry.id)
         sent += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from shipworthy.contract.violations import violations
-from shipworthy.errors import Undecided
+from shipworthy.errors import ShipworthyError, Undecided
 from shipworthy.lineage.records import Run
 from shipworthy.monitoring.closing import newest_event_time
 from shipworthy.refresh.records import Refresh
@@ -66,8 +66,11 @@ class RefreshSteps:
     def finish(self, refresh: Refresh) -> None:
         """Keep how it ended, and tell the trackers; what they do not take waits for the next command."""
         record_end(self._project, refresh)
-        for sent in tracking.synchronise(self._project):
-            _logger.info("%s: %s told, %s wait %s", sent.tracker, sent.sent, sent.waiting, sent.reason)
+        try:
+            for sent in tracking.synchronise(self._project):
+                _logger.info("%s: %s told, %s wait %s", sent.tracker, sent.sent, sent.waiting, sent.reason)
+        except ShipworthyError as error:
+            _logger.warning("the trackers were not told: %s", error)
 
     def _live(self) -> Entry:
         model = self._project.contract.name
