@@ -11,6 +11,7 @@ from dashboard import samples
 
 from shipworthy.dashboard.app import Page
 from shipworthy.dashboard.view import StatusView
+from shipworthy.errors import NotFound
 
 SCRAPE = """shipworthy_requests_total{{model="flight-delay",status="200"}} {count}
 # TYPE shipworthy_request_seconds histogram
@@ -19,6 +20,13 @@ shipworthy_request_seconds_bucket{{le="+Inf"}} {count}
 shipworthy_request_seconds_count {count}
 shipworthy_request_seconds_sum 1
 """
+
+
+def traced(name: str, limit: int) -> dict[str, object]:
+    """Stands for lineage: everything is called as it is asked for, but for what does not exist."""
+    if name == "nothing":
+        raise NotFound("nothing is called 'nothing'")
+    return {"name": name, "limit": limit}
 
 
 @contextmanager
@@ -30,7 +38,7 @@ def serve(read: Callable[[], StatusView]) -> Iterator[str]:
         return SCRAPE.format(count=next(scrapes))
 
     listening = socket.create_server(("127.0.0.1", 0))
-    page = Page(samples.CONTRACT, read, scrape)
+    page = Page(samples.CONTRACT, read, scrape, traced)
     server = uvicorn.Server(uvicorn.Config(page.application(), log_level="warning"))
     thread = threading.Thread(target=server.run, args=([listening],))
     thread.start()

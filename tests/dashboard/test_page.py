@@ -79,3 +79,13 @@ def test_the_drawing_library_comes_from_this_server_and_names_no_other(url):
     script = httpx.get(f"{url}/vega.js", timeout=30)
     assert len(script.content) > 500_000
     assert "src=" not in httpx.get(url).text.replace('src="/vega.js"', "")
+
+
+def test_lineage_is_one_call_whatever_its_name_holds(url):
+    with httpx.Client(base_url=url, trust_env=False) as client:
+        found = client.get("/lineage/delta:data/flights@114", params={"limit": 3})
+        assert found.json() == {"name": "delta:data/flights@114", "limit": 3}
+        assert client.get("/lineage/scikit-learn==1.9.0").json()["name"] == "scikit-learn==1.9.0"
+        missing = client.get("/lineage/nothing")
+        assert (missing.status_code, missing.json()) == (404, {"error": "nothing is called 'nothing'"})
+        assert client.get("/lineage/@3", params={"limit": "all"}).status_code == 400

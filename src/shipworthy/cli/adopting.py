@@ -58,6 +58,7 @@ def adopt(  # noqa: PLR0913 - one for each option
         return
     _say(adoption)
     say(marked("done", f"kept as {entry.id}, after {adoption.seconds:.0f} s"))
+    say_plain(f"To serve it as it is, signed as unproven: shipworthy release {entry.id} --unproven")
 
 
 def _say(adoption: Any) -> None:

@@ -31,20 +31,26 @@ def status(project: Folder = HERE, json: Json = False) -> None:
 
 
 def lineage(
-    name: Annotated[str, typer.Argument(metavar="ID", help="A prediction, release, run or data version.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID", help="A prediction, release, run, data version, commit, lock or PACKAGE==VERSION."
+        ),
+    ],
+    limit: Annotated[int, typer.Option(min=0, help="Ids of predictions that are given for a release, forward.")] = 10,
     project: Folder = HERE,
     json: Json = False,
 ) -> None:
     """Where something came from, and what came of it."""
-    from shipworthy.cli.status import say_tree  # noqa: PLC0415 - start-up time
+    from shipworthy.cli.ancestry import say_traced  # noqa: PLC0415 - start-up time
     from shipworthy.wiring.looking import trace  # noqa: PLC0415 - start-up time
     from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
 
-    traced = trace(open_project(project), name)
+    traced = trace(open_project(project), name, limit)
     if json:
         say_json(traced)
     else:
-        say_tree(traced)
+        say_traced(traced)
 
 
 def predict(

@@ -192,6 +192,9 @@ def waive(
 def release(
     run: RunName = "latest",
     as_: Annotated[Literal["live", "shadow"], typer.Option("--as", help="live, or shadow.")] = "live",
+    unproven: Annotated[
+        bool, typer.Option("--unproven", help="Release an adopted model without its training, signed as unproven.")
+    ] = False,
     project: Folder = HERE,
     json: Json = False,
 ) -> None:
@@ -201,7 +204,7 @@ def release(
 
     opened = open_project(project)
     with telling(opened):
-        released = release_run(opened, run, shadow=as_ == "shadow")
+        released = release_run(opened, run, shadow=as_ == "shadow", unproven=unproven)
     if json:
         say_json(released)
         return

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import msgspec
-
 from shipworthy import clock
 from shipworthy.cli.console import marked, say, table
 from shipworthy.dashboard.view import EvidenceView, ReleaseView, ShadowView, StatusView
@@ -47,7 +43,7 @@ def say_status(view: StatusView) -> None:
 
 
 def _say_release(release: ReleaseView, previous: int | None) -> None:
-    proof = f"proven ({release.rung})" if release.proven else "UNPROVEN"
+    proof = f"proven ({release.rung})" if release.proven else f"UNPROVEN{f'; {release.since}' if release.since else ''}"
     before = f"; previous is @{previous}" if previous is not None else ""
     say(marked("passed" if release.proven else "waived", f"@{release.number} is live, {proof}, {release.run}{before}"))
     say("  " + marked("passed" if "landlock" in release.sandbox else "waived", f"{'sandbox':<14} {release.sandbox}"))
@@ -91,30 +87,3 @@ def _say_evidence(view: StatusView) -> None:
                 for p in strongest
             ],
         )
-
-
-def say_tree(value: Any, title: str = "") -> None:
-    """Any record as a tree of names and values; instants are told by their size and shown as dates."""
-    from rich.console import Console  # noqa: PLC0415 - start-up time
-    from rich.tree import Tree  # noqa: PLC0415 - start-up time
-
-    tree = Tree(title or type(value).__name__, guide_style="dim")
-    _grow(tree, msgspec.to_builtins(value))
-    Console(highlight=False).print(tree)
-
-
-def _grow(tree: Any, value: Any) -> None:
-    from rich.markup import escape  # noqa: PLC0415 - start-up time
-
-    pairs = value.items() if isinstance(value, dict) else enumerate(value, start=1)
-    for key, item in pairs:
-        if isinstance(item, dict | list | tuple) and item:
-            _grow(tree.add(f"[bold]{escape(str(key))}[/]"), item)
-        else:
-            tree.add(f"{escape(str(key))}: {escape(_shown(item))}")
-
-
-def _shown(item: Any) -> str:
-    if isinstance(item, int) and not isinstance(item, bool) and item > clock.from_iso("1990-01-01"):
-        return clock.to_iso(item - item % clock.SECOND)
-    return "–" if item in (None, [], (), {}, "") else str(item)

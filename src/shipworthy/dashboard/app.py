@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import jinja2
@@ -23,6 +24,7 @@ from shipworthy.dashboard import charts
 from shipworthy.dashboard.figures import CONTENT, exposition
 from shipworthy.dashboard.traffic import Traffic, parse
 from shipworthy.dashboard.view import StatusView
+from shipworthy.errors import NotFound, ShipworthyError
 
 INTERVAL = 2.0  # seconds between two readings of the server's metrics
 SNIPPET = "window.vegaEmbed = vegaEmbed;"  # the libraries are in scope under these names
@@ -30,14 +32,19 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 class Page:
-    """The page of one model. `read` gives its status, `scrape` the server's metrics as Prometheus text."""
+    """The page of one model. `read` gives its status, `scrape` the server's metrics as text, `trace` lineage."""
 
     def __init__(
-        self, contract: Contract, read: Callable[[], StatusView], scrape: Callable[[], Awaitable[str]]
+        self,
+        contract: Contract,
+        read: Callable[[], StatusView],
+        scrape: Callable[[], Awaitable[str]],
+        trace: Callable[[str, int], Any],
     ) -> None:
         self._contract = contract
         self._read = read
         self._scrape = scrape
+        self._trace = trace
         self._traffic = Traffic()
         environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
         self._template = environment.get_template("page.html")
@@ -49,6 +56,7 @@ class Page:
             Route("/", self.page),
             Route("/status.json", self.status),
             Route("/metrics", self.metrics),
+            Route("/lineage/{id:path}", self.lineage),
             Route("/traffic.json", self.traffic),
             Route("/vega.js", self.script),
         ]
@@ -70,6 +78,19 @@ class Page:
     async def metrics(self, _request: Request) -> Response:
         """Figures for Prometheus that the server does not have."""
         return Response(exposition(await run_in_threadpool(self._read)), media_type=CONTENT)
+
+    async def lineage(self, request: Request) -> Response:
+        """Where something came from, or what came of it, as `shipworthy lineage --json` says."""
+        asked = request.query_params.get("limit", "10")
+        if not asked.isdecimal():
+            return JSONResponse({"error": f"limit = {asked!r}: expected a whole number"}, status_code=400)
+        try:
+            traced = await run_in_threadpool(self._trace, request.path_params["id"], int(asked))
+        except NotFound as error:
+            return JSONResponse({"error": str(error)}, status_code=404)
+        except ShipworthyError as error:
+            return JSONResponse({"error": str(error)}, status_code=400)
+        return Response(msgspec.json.encode(traced), media_type="application/json")
 
     async def traffic(self, _request: Request) -> Response:
         """The charts that follow the traffic."""

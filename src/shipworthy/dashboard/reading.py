@@ -22,6 +22,7 @@ from shipworthy.monitoring.closing import newest_event_time
 from shipworthy.monitoring.records import Alarm, Quality, WindowEvidence
 from shipworthy.refresh.records import Refresh, Trigger
 from shipworthy.registry.aliases import Aliases
+from shipworthy.registry.attaching import proven_since, said
 from shipworthy.registry.records import Release
 from shipworthy.registry.retirements import retirement_of
 from shipworthy.store.ledger import Ledger
@@ -72,6 +73,7 @@ def read_view(
 def _release(ledger: Ledger, release: Release) -> ReleaseView:
     rebuilt = ledger.get(release.rebuild).decode(Rebuild).rung if release.rebuild else "not rebuilt"
     checks = tuple(CheckView(verdict.check, verdict.outcome, verdict.reason) for verdict in release.verdicts)
+    attached = proven_since(ledger, release)
     ended = retirement_of(ledger, release.model, release.number)
     return ReleaseView(
         number=release.number,
@@ -80,6 +82,7 @@ def _release(ledger: Ledger, release: Release) -> ReleaseView:
         rung=rebuilt,
         at=release.at,
         checks=checks,
+        since="" if attached is None else said(attached),
         retired="" if ended is None else f"retired by {ended.by}: {ended.because}",
         sandbox=_sandbox(ledger, release),
     )

@@ -26,6 +26,7 @@ class ReleaseView(msgspec.Struct, frozen=True):
     rung: str  # reached by the rebuild; "not rebuilt" where there was none
     at: int
     checks: tuple[CheckView, ...]
+    since: str = ""  # of an unproven one: the training that was attached and makes it again
     retired: str = ""  # by whom and why; "" where it is not
     sandbox: str = "not recorded"  # what held its training to the declared inputs; "off"
 

@@ -8,6 +8,7 @@ from collections.abc import Collection
 _VERSION = re.compile(r"[A-Za-z0-9._-]+(?:\[[^\]]*\])?\s*===?\s*([^\s;\\]+)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
+_VERSION = re.compile(r"==\s*([^\s;\\]+)")
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 
 
@@ -28,6 +29,16 @@ def pins(lock: str) -> dict[str, frozenset[str]]:
 def without(lock: str, taken: Collection[str]) -> str:
     """The lock less some packages, given by normalised name."""
     return "".join(f"{block}\n" for block in _blocks(lock) if _name(block) not in taken)
+
+
+def versions(lock: str) -> dict[str, str]:
+    """Package, normalised -> the version that a lock pins it to; of those for some machines only, the first."""
+    found: dict[str, str] = {}
+    for block in _blocks(lock):
+        pinned = _VERSION.search(block)
+        if pinned is not None:
+            found.setdefault(_name(block), pinned[1])
+    return found
 
 
 def hashes(lock: str) -> dict[str, tuple[str, ...]]:

@@ -99,6 +99,7 @@ class Run(msgspec.Struct, frozen=True):
     started: int
     finished: int
     tracking: tuple[File, ...] = ()  # what its code logged by MLflow's or W&B's own calls, as they write it
+    adopted: str | None = None  # id of the adoption, of a model that was not trained here; data and code are then empty
 
 
 Factor = Literal[
@@ -183,6 +184,7 @@ class Rebuild(msgspec.Struct, frozen=True):
     environment: Environment | None
     diagnosis: Diagnosis | None = None  # None: it reached what was asked for, or nobody asked why not
     equivalence: Equivalence | None = None  # where that was asked for, and the models differ
+    trained: str | None = None  # run whose recipe was used, where `run` was adopted and has none; None: its own
 
 
 RUNGS: tuple[ReachedRung, ...] = (

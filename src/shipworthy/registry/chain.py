@@ -161,7 +161,7 @@ def _of_this(release: VerifiedRelease, remade: Remade | None) -> Remade | None:
 def _build(provenance: _Provenance, remade: Remade | None, services: Collection[str]) -> slsa.Build:
     told = msgspec.convert(provenance.statement.predicate, type=_Told)
     return slsa.Build(
-        recipe=str(told.definition.external.get("train") or ""),
+        recipe=str(told.definition.external.get("train") or told.definition.external.get("command") or ""),
         inputs=tuple(each.name for each in provenance.inputs if _pinned(each)),
         unpinned=tuple(each.name for each in provenance.inputs if not _pinned(each)),
         key=provenance.key,

@@ -8,7 +8,9 @@ from shipworthy.contract.records import Rung, Value
 from shipworthy.errors import NotFound, WrongUse
 from shipworthy.lineage.records import Cut, DataPin, ReachedRung, Rebuild, Run
 from shipworthy.registry.aliases import KIND as ALIAS
+from shipworthy.registry.attaching import proven_since, said
 from shipworthy.registry.records import AliasChange, Release, Verdict
+from shipworthy.registry.retirements import retirement_of
 from shipworthy.store.ledger import Entry, Ledger
 
 SHORTEST = 6  # characters of a digest's beginning
@@ -57,6 +59,8 @@ class RunLineage(msgspec.Struct, frozen=True):
     rebuilds: tuple[RebuildLineage, ...]
     verdicts: tuple[Verdict, ...]  # the last one of each check
     releases: tuple[int, ...]
+    adopted: str | None = None  # id of the adoption, of a model that was not trained here
+    distributions: dict[str, str] = {}  # installed: name -> version
 
 
 class AliasLineage(msgspec.Struct, frozen=True):
@@ -82,6 +86,9 @@ class ReleaseLineage(msgspec.Struct, frozen=True):
     key: str  # id of the key that signed
     aliases: tuple[AliasLineage, ...]  # oldest first
     run: RunLineage
+    owner: str = ""  # who answers for it, as its contract says
+    since: str = ""  # of an unproven one: the training that was attached and makes it again
+    retired: str = ""  # by whom and why
 
 
 class VersionLineage(msgspec.Struct, frozen=True):
@@ -97,6 +104,8 @@ def lineage_of_release(ledger: Ledger, model: str, number: int) -> ReleaseLineag
     if entry is None:
         raise NotFound(f"{model} has no release {number}")
     release = entry.decode(Release)
+    run, attached = ledger.get(release.run), proven_since(ledger, release)
+    ended = retirement_of(ledger, model, number)
     return ReleaseLineage(
         id=entry.id,
         model=model,
@@ -107,7 +116,10 @@ def lineage_of_release(ledger: Ledger, model: str, number: int) -> ReleaseLineag
         statement=release.statement,
         key=release.key,
         aliases=_aliases(ledger, model, number),
-        run=lineage_of_run(ledger, ledger.get(release.run)),
+        run=lineage_of_run(ledger, run),
+        owner=run.decode(Run).contract.purpose.owner,
+        since="" if attached is None else said(attached),
+        retired="" if ended is None else f"by {ended.by}: {ended.because}",
     )
 
 
@@ -136,6 +148,8 @@ def lineage_of_run(ledger: Ledger, entry: Entry) -> RunLineage:
         rebuilds=tuple(_rebuild(e) for e in about if e.kind == "rebuild"),
         verdicts=tuple(latest.values()),
         releases=tuple(sorted(e.decode(Release).number for e in about if e.kind == "release")),
+        adopted=run.adopted,
+        distributions=run.environment.distributions,
     )
 
 

@@ -16,6 +16,7 @@ from shipworthy.registry.manifest import Identity
 from shipworthy.registry.records import Verdict
 
 BUILD_TYPE = "urn:shipworthy:train:v1"
+ADOPTED = "urn:shipworthy:adopt:v1"  # nobody knows how it was built
 BUILDER = "urn:shipworthy:trainer"
 
 
@@ -26,7 +27,7 @@ def provenance_statement(identity: Identity, run: Run, verdicts: Sequence[Verdic
         predicate_type=PROVENANCE,
         predicate={
             "buildDefinition": {
-                "buildType": BUILD_TYPE,
+                "buildType": BUILD_TYPE if run.adopted is None else ADOPTED,
                 "externalParameters": _external(run),
                 "internalParameters": {
                     "variables": run.environment.variables,
@@ -50,6 +51,8 @@ def provenance_statement(identity: Identity, run: Run, verdicts: Sequence[Verdic
 
 
 def _external(run: Run) -> dict[str, Any]:
+    if run.adopted is not None:
+        return {"adoption": run.adopted, "contract": run.contract.digest}
     parameters: dict[str, Value] = run.parameters
     return {
         "train": run.contract.model.train,
@@ -75,6 +78,8 @@ def _dependencies(run: Run) -> list[Resource]:
             **({} if environment.declared is None else {"file": environment.declared}),
         },
     )
+    if run.adopted is not None:
+        return [lock]
     return [code, lock, *(_data(pin) for pin in run.data)]
 
 

@@ -6,6 +6,8 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 
+import msgspec
+
 from shipworthy import clock, digest
 from shipworthy.errors import InUse, NotFound, Refused, Undecided
 from shipworthy.lineage.records import Rebuild, Run
@@ -65,7 +67,8 @@ class Releases:
         """Release a run under the next number; a run that is released already gives its standing release.
 
         Where the contract blocks: Refused naming each check that has not passed, Undecided where all that stands
-        against it could not be measured. Otherwise such checks make the release unproven, and it says so.
+        against it could not be measured. Otherwise such checks make the release unproven, and it says so. Of an adopted
+        model, whose training nobody attached, what could not be measured never stops it: it is unproven, and says so.
 
         shadow: the checks that must have passed for one that is to run beside the live release. Where others stand
         open, it is signed as a shadow: nothing ever serves it, and the run is released anew once they have passed.
@@ -74,8 +77,8 @@ class Releases:
         fit = fitness(evidence.verdicts, evidence.required)
         only_shadow = False
         if stops(record.contract.gate.enforcement):
-            _refuse_unless_fit(run.id, fit if shadow is None else only(fit, shadow))
-            only_shadow = bool(fit.blocked or fit.undecided)
+            _refuse_unless_fit(run.id, _against(record, fit if shadow is None else only(fit, shadow)))
+            only_shadow = shadow is not None and bool(fit.blocked or fit.undecided)
         while True:
             standing = self.of_run(run.model, run.id)
             if standing is not None and (shadow is not None or not standing.decode(Release).shadow):
@@ -121,7 +124,7 @@ class Releases:
             run=run.id,
             contract=record.contract.digest,
             proven=fit.proven and evidence.rebuild is not None,
-            unproven_because=(*fit.unproven_because, *_not_rebuilt(evidence)),
+            unproven_because=(*_adopted(record), *fit.unproven_because, *_not_rebuilt(evidence)),
             at=at,
             shadow=shadow,
         )
@@ -171,6 +174,14 @@ class Releases:
 
     def _put(self, path: str, content: bytes) -> File:
         return File(path, self._objects.put(content), len(content))
+
+
+def _against(record: Run, fit: Fitness) -> Fitness:
+    return fit if record.adopted is None else msgspec.structs.replace(fit, undecided=())
+
+
+def _adopted(record: Run) -> tuple[str, ...]:
+    return () if record.adopted is None else ("it was adopted: nobody has attached the training that made it",)
 
 
 def _not_rebuilt(evidence: Evidence) -> tuple[str, ...]:

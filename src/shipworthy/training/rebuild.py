@@ -82,7 +82,13 @@ class _Again:
 
 
 def rebuild(
-    entry: Entry, state: State, *, key: str | None = None, report: Report = quiet, how: How | None = None
+    entry: Entry,
+    state: State,
+    *,
+    key: str | None = None,
+    report: Report = quiet,
+    how: How | None = None,
+    like: Entry | None = None,
 ) -> Entry:
     """Make a run again in a fresh folder and a fresh environment; the new rebuild's entry. With a `key` that a
     rebuild has already, that one.
@@ -90,6 +96,8 @@ def rebuild(
     Only the record and what it names by digest are used, and the pinned versions of tables that keep their own
     history. Undecided where any of that is gone: whether the run can be made again is then not known. Where it
     differs, the cause is looked for by training again with one factor swapped at a time.
+
+    With an adopted model as `like`, what is made is held against that, on its own probes: the rebuild is then about it.
     """
     standing = state.ledger.by_key("rebuild", entry.model, key) if key is not None else None
     if standing is not None:
@@ -99,18 +107,19 @@ def rebuild(
     place = how.place
     if not how.beyond_budget and beyond_budget(run):
         raise Undecided(f"could not decide: {beyond_budget(run)}")
-    record = _Record(entry.id, run, {file.path: file.digest for file in run.files})
+    record = _recorded(entry)
+    shown = record if like is None else _recorded(like)
     progress = making.Progress(report, STEPS)
     with workplace(state.layout.work(), "rebuild") as work:
         job = Setting(work / "code", work / "environment", work / "job", state.layout.project)
-        frozen = _materialised(record, state, job, work, progress)
+        frozen = _materialised(record, shown, state, job, work, progress)
         tables = {pin.name: sources.reread(pin, state.layout.project, state.objects) for pin in run.data}
         progress("environment")
         place.build(run, work / "requirements.lock", job, kept_wheels(entry, state, work / "wheels"))
-        again = _again(record, state, tables, job, frozen, progress)
+        again = _again(record, shown, state, tables, job, frozen, progress)
         seconds = (clock.now() - started) / clock.SECOND
         diagnosis, equivalence = None, None
-        if again.now is not None:
+        if again.now is not None and like is None:
             bench = Bench(
                 run=run,
                 tables=tables,
@@ -129,7 +138,7 @@ def rebuild(
     likeness = _judged(again.likeness, equivalence)
     made = Rebuild(
         version=VERSION,
-        run=entry.id,
+        run=shown.id,
         rung=likeness.rung,
         wanted=run.contract.gate.rebuild.rung,
         largest_difference=_finite(likeness.largest_difference),
@@ -141,8 +150,9 @@ def rebuild(
         else msgspec.structs.replace(again.now.environment, container=place.container),
         diagnosis=diagnosis,
         equivalence=equivalence,
+        trained=None if like is None else entry.id,
     )
-    return state.ledger.append("rebuild", entry.model, made, subject=entry.id, key=key)
+    return state.ledger.append("rebuild", entry.model, made, subject=shown.id, key=key)
 
 
 def beyond_budget(run: Run) -> str:
@@ -177,14 +187,22 @@ def _judged(likeness: ladder.Likeness, found: Equivalence | None) -> ladder.Like
     return likeness if found is None or told_apart(found) else replace(likeness, rung=SEEDED)
 
 
-def _materialised(record: _Record, state: State, job: Setting, work: Path, progress: making.Progress) -> Path:
-    """Code, lock and the run's own probes and answers, from the object store; the path of the probes."""
+def _recorded(entry: Entry) -> _Record:
+    run = entry.decode(Run)
+    return _Record(entry.id, run, {file.path: file.digest for file in run.files})
+
+
+def _materialised(
+    record: _Record, shown: _Record, state: State, job: Setting, work: Path, progress: making.Progress
+) -> Path:
+    """Code and lock, and the probes and answers of what is compared with, from the object store; the probes' path."""
     try:
         progress("code")
         state.objects.materialise(record.run.code.files, job.code)
         state.objects.fetch(record.run.environment.lock, work / "requirements.lock")
-        for name in (PROBES, PROBE_ANSWERS, HOLDOUT_ANSWERS):
-            state.objects.fetch(record.files[name], work / name)
+        for name in (PROBES, PROBE_ANSWERS):
+            state.objects.fetch(shown.files[name], work / name)
+        state.objects.fetch(record.files[HOLDOUT_ANSWERS], work / HOLDOUT_ANSWERS)
         progress("data")
     except NotFound as error:
         raise Undecided(f"could not decide: a part of {record.id} is gone: {error}") from error
@@ -208,11 +226,17 @@ def _python(recorded: str) -> str:
 
 
 def _again(
-    record: _Record, state: State, tables: dict[str, pa.Table], job: Setting, frozen: Path, progress: making.Progress
+    record: _Record,
+    shown: _Record,
+    state: State,
+    tables: dict[str, pa.Table],
+    job: Setting,
+    frozen: Path,
+    progress: making.Progress,
 ) -> _Again:
     run = record.run
     data = making.prepared(run.contract, tables, making.recorded_cut(run))
-    then = _made_then(record, state, frozen.with_name(PROBE_ANSWERS))
+    then = _made_then(shown, state, frozen.with_name(PROBE_ANSWERS))
     started = clock.now()
     try:
         outcome, bundle = making.run_job(run.contract, run.parameters, data, job, frozen, progress)

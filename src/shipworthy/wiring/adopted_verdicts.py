@@ -71,7 +71,9 @@ def quality_of(
     return Verdict(quality.CHECK, "undecided", reason, {"metric": metric, "sample": value, "rows": int(known.sum())})
 
 
-def standing(description: BundleDescription, measured: Verdict, judged: Verdict) -> tuple[Verdict, ...]:
+def standing(
+    description: BundleDescription, measured: Verdict, judged: Verdict, incomparable: str
+) -> tuple[Verdict, ...]:
     """One for each check that says something of a model alone, in the gate's order."""
     return (
         Verdict(data.CHECK, "undecided", f"the contract was proposed from this very sample, and {_NO_TRAINING}"),
@@ -80,5 +82,13 @@ def standing(description: BundleDescription, measured: Verdict, judged: Verdict)
         measured,
         runtime.runtime(description),
         Verdict(rehearsal.CHECK, "undecided", "the SLA was not rehearsed before the training"),
-        Verdict(reference.CHECK, "undecided", f"{_NO_TRAINING}: there is nothing to compare production with"),
+        Verdict(reference.CHECK, "undecided", _compared(incomparable)),
+    )
+
+
+def _compared(incomparable: str) -> str:
+    if incomparable:
+        return f"{_NO_TRAINING}, and the sample is nothing to compare production with: {incomparable}"
+    return (
+        f"{_NO_TRAINING}: production is compared with the sample, and nobody knows whether it was trained on the like"
     )

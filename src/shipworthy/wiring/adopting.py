@@ -21,15 +21,18 @@ from shipworthy.adoption.steps import next_steps
 from shipworthy.contract.reading import FILE, parse
 from shipworthy.contract.records import Contract, Feature
 from shipworthy.contract.study import Study
+from shipworthy.counts import reference as counting
 from shipworthy.environments import runner
 from shipworthy.errors import WrongUse
 from shipworthy.gate.ml_test_score import Evidence, ml_test_score
 from shipworthy.models import adopting, packaging
 from shipworthy.models.adopting import Kept, Unloadable
-from shipworthy.models.bundle import PROBE_ANSWERS, PROBES, Bundle
+from shipworthy.models.bundle import PROBE_ANSWERS, PROBES, Bundle, read_answers
 from shipworthy.models.columns import from_arrow, to_arrow
 from shipworthy.models.converting import Facts
 from shipworthy.models.records import BundleDescription
+from shipworthy.monitoring.self_consistency import settle
+from shipworthy.registry.manifest import REFERENCE_FILE
 from shipworthy.registry.records import LatencyVerdict, Verdict
 from shipworthy.store.ledger import Entry
 from shipworthy.training import probes
@@ -97,7 +100,8 @@ def adopt(request: Request, report: Report) -> tuple[Entry, Adoption]:
         looked = found.looked
         latency, measured = latency_of(Bundle(bundle, description), found.contract, looked.place.lock, work)
         quality = quality_of(found.contract, looked.chosen, looked.table, work / SAMPLE_ANSWERS, description)
-        verdicts = standing(description, latency, quality)
+        compared = _reference(found, work)
+        verdicts = standing(description, latency, quality, compared)
         report("keep the report", None)
         written = _write(request, found, target)
         adoption = msgspec.structs.replace(
@@ -184,6 +188,26 @@ def _packaged(found: _Found, bundle: Path) -> BundleDescription:
     python = place.python if place.how else None
     reason = "" if place.how else "the converters do not go together with the lock"
     return packaging.package(bundle, facts, tolerance=tolerance, python=python, reason=reason, how=place.how)
+
+
+def _reference(found: _Found, work: Path) -> str:
+    """What production will be compared with, if it is released: the sample. Why not, "" where it will be."""
+    rows, answers = pq.read_table(work / SAMPLE), read_answers(work / SAMPLE_ANSWERS)
+    contract = found.contract
+    try:
+        built = counting.build(
+            found.features,
+            from_arrow(rows, found.features),
+            None,
+            answers,
+            None,
+            window=contract.monitoring.window,
+            event_time=contract.serving.event_time,
+        )
+        (work / BUNDLE / REFERENCE_FILE).write_bytes(counting.encode(settle(built, contract.monitoring)))
+    except WrongUse as error:
+        return str(error)
+    return ""
 
 
 def _adoption(

@@ -11,7 +11,7 @@ import msgspec
 
 from shipworthy.counts import reference as counting
 from shipworthy.environments.workplace import workplace
-from shipworthy.errors import Undecided
+from shipworthy.errors import Undecided, WrongUse
 from shipworthy.gate import ml_test_score as sheet
 from shipworthy.gate.checks import alerting, compatibility, latency, purpose, rebuild, reference, rehearsal, runtime
 from shipworthy.gate.decision import Decision, decide
@@ -68,6 +68,11 @@ def check_run(project: Project, name: str, report: Report) -> Checked:
     """Make every check of a run anew and keep the verdicts."""
     entry = run_of(project.ledger, name, model=project.contract.name)
     run = entry.decode(Run)
+    if run.adopted is not None:
+        raise WrongUse(
+            f"{entry.id} was adopted: {run.adopted} holds what can be checked of it without its training. Write "
+            "model.train and [data.NAME] into the contract, `shipworthy train`, and check that run"
+        )
     with workplace(project.layout.work(), "check") as work:
         report("check data and quality", None)
         project.objects.materialise(run.files, work / "bundle")

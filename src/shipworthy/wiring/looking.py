@@ -12,16 +12,15 @@ from shipworthy.predictions.ids import PredictionId, parse
 from shipworthy.registry.lineage import (
     ReleaseLineage,
     RunLineage,
-    VersionLineage,
     lineage_of_release,
     lineage_of_run,
-    lineage_of_version,
 )
 from shipworthy.registry.names import entry_of
 from shipworthy.registry.records import Release
 from shipworthy.wiring.comparing import ShadowAnswer, shadow_answers
 from shipworthy.wiring.predictions import PredictionFound, PredictionRemoved, find_prediction
 from shipworthy.wiring.project import Project
+from shipworthy.wiring.reaching import SHOWN, Forward, forward
 
 
 class PredictionLineage(msgspec.Struct, frozen=True):
@@ -32,11 +31,14 @@ class PredictionLineage(msgspec.Struct, frozen=True):
     shadows: tuple[ShadowAnswer, ...] = ()  # what other releases would have said
 
 
-Traced = PredictionLineage | ReleaseLineage | RunLineage | VersionLineage
+Traced = PredictionLineage | ReleaseLineage | RunLineage | Forward
 
 
-def trace(project: Project, name: str) -> Traced:
-    """Where a prediction, release, run or data version came from, and what came of it."""
+def trace(project: Project, name: str, limit: int = SHOWN) -> Traced:
+    """Back from a prediction, a release or a run; forward from a data version, a commit, a lock or PACKAGE==VERSION.
+
+    `limit`: ids of predictions that are given for a release, forward.
+    """
     model, ledger = project.contract.name, project.ledger
     id_ = _prediction_id(name)
     if id_ is not None:
@@ -45,7 +47,7 @@ def trace(project: Project, name: str) -> Traced:
     try:
         entry = entry_of(ledger, name, model=model)
     except (NotFound, WrongUse) as error:
-        return _version(project, name, error)
+        return _forward(project, name, limit, error)
     if entry.kind == "release":
         return lineage_of_release(ledger, model, entry.decode(Release).number)
     if entry.subject.isdecimal():  # an alarm, evidence, quality: of a release's windows
@@ -72,8 +74,8 @@ def _prediction_id(name: str) -> PredictionId | None:
         return None
 
 
-def _version(project: Project, name: str, error: ShipworthyError) -> VersionLineage:
+def _forward(project: Project, name: str, limit: int, error: ShipworthyError) -> Forward:
     try:
-        return lineage_of_version(project.ledger, name, model=project.contract.name)
-    except NotFound:
-        raise error from None
+        return forward(project, name, limit)
+    except NotFound as other:
+        raise (other if "==" in name else error) from None

@@ -11,6 +11,7 @@ import httpx
 import uvicorn
 
 from shipworthy.dashboard.app import Page
+from shipworthy.wiring.looking import trace
 from shipworthy.wiring.processes import Stop
 from shipworthy.wiring.project import open_project
 from shipworthy.wiring.status import read_status
@@ -27,7 +28,7 @@ def main() -> None:
         async with httpx.AsyncClient(timeout=5.0, trust_env=False) as client:
             return (await client.get(f"{server}/metrics")).text
 
-    page = Page(project.contract, lambda: read_status(project), scrape)
+    page = Page(project.contract, lambda: read_status(project), scrape, lambda name, limit: trace(project, name, limit))
     host = project.contract.serving.host
     serving = uvicorn.Server(
         uvicorn.Config(page.application(), host=host, port=int(port), log_level="warning", access_log=False)

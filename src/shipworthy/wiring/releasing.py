@@ -9,13 +9,15 @@ from shipworthy.gate.waivers import Wish, write_waiver
 from shipworthy.lineage.records import Run
 from shipworthy.recording.translation import missing
 from shipworthy.registry.aliases import Aliases
-from shipworthy.registry.names import release_of, run_of
+from shipworthy.registry.names import entry_of, release_of, run_of
 from shipworthy.registry.records import AliasChange, Release, Retirement, Waiver
 from shipworthy.registry.releases import Evidence, Releases
 from shipworthy.registry.retiring import Wish as Ending
 from shipworthy.registry.retiring import retire
+from shipworthy.store.ledger import Entry
 from shipworthy.training.proof import earlier_proof
 from shipworthy.training.wheels import keep_wheels
+from shipworthy.wiring.adopted_release import run_of_adoption
 from shipworthy.wiring.checking import decision_of
 from shipworthy.wiring.keys import own_key, trusted_keys, who
 from shipworthy.wiring.project import Project
@@ -23,12 +25,14 @@ from shipworthy.wiring.project import Project
 SHADOW_CHECKS = ("data", "rebuild", "runtime")  # without them it would not be the model that is to be released
 
 
-def release_run(project: Project, name: str, because: str = "released", *, shadow: bool = False) -> Release:
+def release_run(
+    project: Project, name: str, because: str = "released", *, shadow: bool = False, unproven: bool = False
+) -> Release:
     """Release a run that the gate lets through and make it live, or the shadow of the live one.
 
     Refused or Undecided, with the reasons, otherwise. A shadow answers nobody: it needs SHADOW_CHECKS alone.
     """
-    entry = run_of(project.ledger, name, model=project.contract.name)
+    entry = _to_release(project, name, unproven=unproven)
     run = entry.decode(Run)
     decision = decision_of(project, entry)
     rebuilt = project.ledger.newest("rebuild", run.model, subject=entry.id)
@@ -47,6 +51,19 @@ def release_run(project: Project, name: str, because: str = "released", *, shado
     releases.materialise(project.layout, run.model, made.number, trusted_keys())
     Aliases(project.ledger).promote(run.model, made.number, because=because, by=who())
     return made
+
+
+def _to_release(project: Project, name: str, *, unproven: bool) -> Entry:
+    """A run, or what stands for one where a model was adopted: that by a person's word alone."""
+    named = entry_of(project.ledger, name, model=project.contract.name)
+    if named.kind != "adoption":
+        return run_of(project.ledger, name, model=project.contract.name)
+    if not unproven:
+        raise Refused(
+            f"{named.id} is a model that was adopted, and no training is attached: nobody can make it again. "
+            f"`shipworthy release {named.id} --unproven` releases it as it is, signed as unproven"
+        )
+    return run_of_adoption(project, named)
 
 
 def start_shadow(project: Project, number: int, because: str) -> None:

@@ -12,8 +12,9 @@ from shipworthy.store.ledger import Entry
 from shipworthy.training import making, sources
 from shipworthy.training.proof import earlier_proof
 from shipworthy.training.rebuild import beyond_budget, rebuild
+from shipworthy.wiring.adopted_release import attached
 from shipworthy.wiring.checking import check_run
-from shipworthy.wiring.project import Project, Report
+from shipworthy.wiring.project import Project, Report, run_behind
 from shipworthy.wiring.releasing import release_run
 from shipworthy.wiring.training import train_project
 
@@ -38,6 +39,7 @@ def ship_project(project: Project, report: Report) -> Shipped:
     if released is not None and not released.decode(Release).shadow:
         return _released_before(project, entry, released.decode(Release))
     prove(project, entry, report)
+    prove_adopted(project, entry, report)
     checked = check_run(project, entry.id, report)
     number = None
     if checked.outcome == "passed":
@@ -76,6 +78,17 @@ def prove(project: Project, entry: Entry, report: Report) -> Entry | None:
     if standing is None and (earlier_proof(project.ledger, entry) or beyond_budget(run)):
         return None
     return standing or rebuild(entry, project.state, report=report)
+
+
+def prove_adopted(project: Project, entry: Entry, report: Report) -> Entry | None:
+    """Where an adopted model is live, hold what this run's training makes against it, once."""
+    live = _live(project)
+    adopted = None if live is None else run_behind(project, live)
+    if adopted is None or adopted.decode(Run).adopted is None or entry.decode(Run).adopted is not None:
+        return None
+    return rebuild(
+        attached(project, adopted), project.state, key=f"{adopted.id}:{entry.id}", report=report, like=adopted
+    )
 
 
 def _unfinished(project: Project, report: Report) -> Entry | None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from shipworthy.contract.records import Value
 from shipworthy.counts import reference as counting
-from shipworthy.errors import WrongUse
+from shipworthy.errors import Refused, WrongUse
 from shipworthy.lineage.records import Run
 from shipworthy.models.bundle import HOLDOUT_ANSWERS, read_answers
 from shipworthy.models.columns import from_arrow
@@ -23,6 +23,7 @@ from shipworthy.store.ledger import Entry
 from shipworthy.training.cut import instants
 from shipworthy.training.rebuild import How, rebuild
 from shipworthy.training.trainer import Trained, train
+from shipworthy.wiring.adopted_release import attached
 from shipworthy.wiring.packaging import package
 from shipworthy.wiring.project import Project, Report
 
@@ -39,6 +40,11 @@ def train_project(project: Project, report: Report, changes: Mapping[str, str] |
 def train_again(project: Project, live: Entry, report: Report, key: str) -> Entry:
     """Train a run's own recipe (contract, code, lock, parameters) on the newest data; once a key."""
     run = live.decode(Run)
+    if run.adopted is not None:
+        raise Refused(
+            f"{live.id}, which is live, was adopted, and nobody has attached the training that made it: there is "
+            "nothing to train again. `shipworthy ship` with model.train and [data.NAME] in the contract"
+        )
     data = tuple(source.newest for source in run.contract.data)
     contract = msgspec.structs.replace(run.contract, data=data)
     return train(
@@ -56,6 +62,8 @@ def train_again(project: Project, live: Entry, report: Report, key: str) -> Entr
 def rebuild_run(project: Project, name: str, report: Report, how: How) -> Entry:
     """Make a run again; the rebuild's entry."""
     run = run_of(project.ledger, name, model=project.contract.name)
+    if run.decode(Run).adopted is not None:
+        return rebuild(attached(project, run), project.state, report=report, how=how, like=run)
     return rebuild(run, project.state, report=report, how=how)
 
 

@@ -1,0 +1,117 @@
+"""An adopted model in production: unproven, signed so, until its training is attached and makes the same model."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import joblib
+import pytest
+from adoption.conftest import flights
+from adoption.team_program import FULL, trained
+from adoption.test_adopt import TEAM
+from wiring.user import User, settings
+
+from shipworthy.registry.records import Release
+
+HISTORY = 1200  # of 1,500 rows: the newest fifth is held out
+TRAIN = '''"""The training, as the team had it."""
+
+from sklearn.compose import make_column_transformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+
+def train(sample, parameters, seed):
+    """Fit it."""
+    rows = sample.to_pandas() if hasattr(sample, "to_pandas") else sample
+    columns = make_column_transformer((OneHotEncoder(), ["carrier"]), (StandardScaler(), ["distance", "hour"]))
+    model = make_pipeline(columns, LogisticRegression(C=parameters["logisticregression__C"]))
+    return model.fit(rows[["distance", "hour", "carrier"]], rows["late"])
+'''
+
+
+@pytest.fixture
+def user(tmp_path: Path, cache: Path) -> User:
+    """A user whose active environment is that of these tests."""
+    return User(tmp_path / "project", settings(tmp_path, cache, VIRTUAL_ENV=sys.prefix))
+
+
+def written_down(user: User) -> None:
+    """What only a person can say, and an SLA that a busy machine keeps too."""
+    text = (user.folder / "shipworthy.toml").read_text()
+    lines = {
+        "decision = ": 'decision = "whom to rebook"',
+        "owner = ": 'owner = "ops@example.com"',
+        "p99_ms = ": "p99_ms = 500",
+        "rate = ": "rate = 500",
+    }
+    for begin, line in lines.items():
+        text = "\n".join(line if each.startswith(begin) else each for each in text.splitlines())
+    user.write("shipworthy.toml", text + "\n")
+
+
+def test_it_is_served_watched_and_signed_as_unproven_and_proven_by_its_training(user):
+    rows = flights()
+    joblib.dump(trained(rows[:HISTORY]), user.folder / "late.joblib")
+    rows.to_parquet(user.folder / "sample.parquet")
+    adoption = user.json("adopt", "late.joblib", "--sample", "sample.parquet", "--write")["id"]
+    assert "signed as unproven" in user.run("release", adoption, code=1).err
+    assert "purpose.decision" in user.run("release", adoption, "--unproven", code=1).err  # blocked is blocked
+    written_down(user)
+    released = user.json("release", adoption, "--unproven")
+    assert (released["number"], released["proven"]) == (1, False)
+    name, folder = released["model"], user.layout.release(released["model"], 1)
+    proof = user.json("verify", folder)
+    assert proof["unproven_because"][0] == "it was adopted: nobody has attached the training that made it"
+    assert (proof["slsa"]["level"], [each["name"] for each in proof["inputs"]]) == (0, ["environment"])
+    assert "signed as UNPROVEN" in user.run("verify", folder, "--proven", code=1).err
+    assert "UNPROVEN" in user.run("status").out
+    row = rows[FULL].iloc[0].to_dict()
+    with user.up() as up:
+        answer = up.predict({**row, "distance": float(row["distance"]), "hour": int(row["hour"])})
+        assert answer["release"] == 1
+    user.run("record", "--once")
+    assert user.json("lineage", answer["predictions"][0]["id"])["release"]["proven"] is False
+    assert "no training is attached" in user.run("rebuild", "@1", code=3).err
+    assert "was adopted" in user.run("check", "@1", code=2).err
+    user.write("train.py", TRAIN)
+    shipped = user.json("train")
+    rebuilt = user.json("rebuild", "@1")["rebuild"]
+    assert rebuilt["run"] == released["run"]
+    assert rebuilt["trained"] == shipped["id"]
+    assert rebuilt["rung"] in ("bit-identical", "canonical-identical", "prediction-identical")
+    (view,) = user.json("status")["releases"]
+    assert view["since"].startswith(f"proven since: {shipped['id']} makes it again, ")
+    assert view["proven"] is False  # a release never changes
+    assert name == "late"
+
+
+def test_another_training_does_not_make_it_proven(user):
+    """One parameter differs from what made it: the difference is named, and it stays unproven."""
+    rows = flights()
+    joblib.dump(trained(rows[:HISTORY]), user.folder / "late.joblib")
+    rows.to_parquet(user.folder / "sample.parquet")
+    adoption = user.json("adopt", "late.joblib", "--sample", "sample.parquet", "--write")["id"]
+    written_down(user)
+    user.json("release", adoption, "--unproven")
+    user.write("train.py", TRAIN.replace('parameters["logisticregression__C"]', "0.1"))
+    user.run("train")
+    assert "different" in user.run("rebuild", "@1", code=1).err
+    (view,) = user.json("status")["releases"]
+    assert view["since"] == ""
+
+
+def test_a_version_of_a_registry_is_released_unproven_too(user):
+    store = f"sqlite:///{user.folder / 'registry.db'}"
+    subprocess.run([sys.executable, "-W", "ignore", TEAM, store], cwd=user.folder, env=user.settings, check=True)
+    said = user.json("adopt", "models:/late@champion", "--tracking-uri", store, "--write")
+    written_down(user)
+    user.run("release", said["id"], "--unproven")
+    release = user.entries("release")[0].decode(Release)
+    assert (release.number, release.proven, release.rebuild) == (1, False, None)
+    assert release.reference  # production is compared with the input example
+    answer = user.run("lineage", "@1").out
+    assert "UNPROVEN" in answer or "unproven" in answer
