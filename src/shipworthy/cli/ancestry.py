@@ -32,7 +32,7 @@ def say_traced(traced: Traced) -> None:
         tree = _release(traced)
     else:
         tree = _prediction(traced)
-    Console(highlight=False, soft_wrap=True).print(tree)
+    Console(highlight=False).print(tree)
 
 
 def _tree(text: str) -> Tree:
