@@ -21,6 +21,7 @@ from shipworthy.models.records import BundleDescription, RuntimeVerdict
 from shipworthy.registry.manifest import Identity, manifest_statement
 from shipworthy.registry.signing import signing_key
 from shipworthy.registry.trust import trusted_folder
+from shipworthy.serving.hosting import Hosted, Hosting, Room, write_hosting
 from shipworthy.serving.launch import WORKER
 from shipworthy.serving.supervisor import Serving as HowToServe
 from shipworthy.serving.supervisor import Supervisor
@@ -77,7 +78,7 @@ def expected(distance, shift=0.0):
     return 1 / (1 + np.exp(-(distance + shift) / 1000))
 
 
-def write_bundle(folder: Path, shift: float = 0.0) -> Path:
+def write_bundle(folder: Path, shift: float = 0.0, model: str = "flight-delay") -> Path:
     """Late with probability sigmoid((distance + shift) / 1000)."""
     (folder / "runtimes" / "onnx").mkdir(parents=True)
     graph = helper.make_graph(
@@ -96,9 +97,9 @@ def write_bundle(folder: Path, shift: float = 0.0) -> Path:
             for name, value in (("shift", shift), ("thousand", 1000.0), ("one", 1.0))
         ],
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
-    onnx.checker.check_model(model)
-    (folder / "runtimes" / "onnx" / "model.onnx").write_bytes(model.SerializeToString())
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+    onnx.checker.check_model(made)
+    (folder / "runtimes" / "onnx" / "model.onnx").write_bytes(made.SerializeToString())
     distances = np.linspace(0, 6000, 7)
     probes = pa.Table.from_pylist(
         [{**ROW, "distance": distance, "departure": 0} for distance in distances],
@@ -107,8 +108,11 @@ def write_bundle(folder: Path, shift: float = 0.0) -> Path:
     pq.write_table(probes, folder / "probes.parquet")
     late = expected(distances, shift)
     np.save(folder / "probe_answers.npy", np.stack([1 - late, late], axis=1))
-    write_description(folder, DESCRIPTION)
+    write_description(folder, msgspec.structs.replace(DESCRIPTION, model=model))
     return folder
+
+
+ROOM = Room()
 
 
 class Shop:
@@ -119,24 +123,45 @@ class Shop:
         self.logs = folder / "logs"
         self.trusted = trusted_folder(folder / "configuration")
         self._key = signing_key(folder / "configuration")
+        self._lists = 0
 
-    def release(self, number: int, shift: float = 0.0, prepare=None, *, shadow=False) -> Path:
+    def release(
+        self, number: int, shift: float = 0.0, prepare=None, *, model: str = "flight-delay", shadow=False
+    ) -> Path:
         """A release folder as the registry leaves it; `prepare(folder)` changes the bundle before it is signed."""
-        folder = write_bundle(self.folder / "releases" / str(number), shift)
+        folder = write_bundle(self.folder / "releases" / model / str(number), shift, model)
         if prepare is not None:
             prepare(folder)
         promised = contract()
+        promised = msgspec.structs.replace(promised, model=msgspec.structs.replace(promised.model, name=model))
         (folder / "contract.json").write_bytes(digest.canonical_json(promised))
         files = [
             File(path.relative_to(folder).as_posix(), digest.of_file(path), path.stat().st_size)
             for path in folder.rglob("*")
             if path.is_file()
         ]
-        identity = Identity(1, "flight-delay", number, "run-1", promised.digest, True, (), 0, shadow)
+        identity = Identity(1, model, number, "run-1", promised.digest, True, (), 0, shadow)
         manifest = manifest_statement(identity, files)
         (folder / "manifest.json").write_bytes(manifest.encode())
         (folder / "manifest.dsse.json").write_bytes(self._key.sign(manifest))
         return folder
+
+    def hosting(self, *releases: Path, room: Room = ROOM) -> Path:
+        """The list of a server with many models."""
+        self._lists += 1
+        path = self.folder / f"hosting-{self._lists}.json"
+        hosted = [
+            Hosted(
+                model=folder.parent.name,
+                number=int(folder.name),
+                folder=str(folder),
+                logs=str(self.logs / folder.parent.name),
+                features=tuple(feature.name for feature in FEATURES),
+            )
+            for folder in releases
+        ]
+        write_hosting(path, Hosting(models=tuple(hosted), room=room))
+        return path
 
     def supervisor(self, release: Path, **options) -> Supervisor:
         """A supervisor on a free port."""

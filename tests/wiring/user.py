@@ -124,9 +124,9 @@ class User:
         return {pid: line for pid, line in _command_lines() if str(self.folder) in line}
 
     @contextmanager
-    def up(self, role: str = "up") -> Iterator[Up]:
+    def up(self, role: str = "up", *arguments: object) -> Iterator[Up]:
         """`shipworthy up`, or `serve`, while the block runs; ended in order afterwards, unless it has gone before."""
-        running = Up(self, role)
+        running = Up(self, role, *arguments)
         try:
             running.wait()
             yield running
@@ -137,11 +137,11 @@ class User:
 class Up:
     """A running `up` or `serve`."""
 
-    def __init__(self, user: User, role: str) -> None:
+    def __init__(self, user: User, role: str, *arguments: object) -> None:
         self._user = user
         self._output = user.folder / "up.out"
         with self._output.open("ab") as output:
-            self.process = user.start(role, "--port", 0, stdout=output, stderr=output)
+            self.process = user.start(role, "--port", 0, *arguments, stdout=output, stderr=output)
 
     @property
     def said(self) -> str:

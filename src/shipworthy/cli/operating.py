@@ -19,25 +19,58 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
+Port = Annotated[int | None, typer.Option(help="Port of the server; the contract's if not given.")]
+Also = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="A further project, or a folder of projects, whose models this server answers for too. May be repeated."
+    ),
+]
+Memory = Annotated[
+    float, typer.Option(min=0.001, help="With --also: gigabytes of models that each worker holds loaded.")
+]
+Models = Annotated[int, typer.Option(min=1, help="With --also: how many models each worker holds loaded.")]
+
+
 def up(
-    port: Annotated[int | None, typer.Option(help="Port of the server; the contract's if not given.")] = None,
+    port: Port = None,
     page_port: Annotated[int | None, typer.Option(help="Port of the page; the server's + 1 if not given.")] = None,
+    also: Also = None,
+    memory: Memory = 1.0,
+    models: Models = 1000,
     project: Folder = HERE,
 ) -> None:
     """Serve, record, watch and refresh under one supervisor, and show the page."""
-    from shipworthy.wiring.up import run_up  # noqa: PLC0415 - start-up time
-
-    run_up(project, port=port, page_port=page_port, roles=("record", "watch", "refresh", "page"))
+    roles = ("record", "watch", "refresh", "page")
+    _run(project, roles=roles, port=port, page_port=page_port, also=also, memory=memory, models=models)
 
 
 def serve(
-    port: Annotated[int | None, typer.Option(help="Port of the server; the contract's if not given.")] = None,
+    port: Port = None,
+    also: Also = None,
+    memory: Memory = 1.0,
+    models: Models = 1000,
     project: Folder = HERE,
 ) -> None:
     """Serve the live release alone; record, watch and refresh are then somebody else's to run."""
+    _run(project, roles=(), port=port, page_port=None, also=also, memory=memory, models=models)
+
+
+def _run(
+    project: Path,
+    *,
+    roles: tuple[str, ...],
+    port: int | None,
+    page_port: int | None,
+    also: list[Path] | None,
+    memory: float,
+    models: int,
+) -> None:
+    from shipworthy.serving.hosting import Room  # noqa: PLC0415 - start-up time
     from shipworthy.wiring.up import run_up  # noqa: PLC0415 - start-up time
 
-    run_up(project, port=port, page_port=None, roles=())
+    room = Room(memory=int(memory * 1e9), models=models)
+    run_up(project, port=port, page_port=page_port, roles=roles, also=also or (), room=room)
 
 
 def score(

@@ -51,6 +51,7 @@ class Answering:
         self._pace = Pace(live.cost)
         self._paced = 0.0  # when the pace was last observed
         self.dated = False  # whether any request of the last tick had a deadline
+        self._first = True  # nothing was predicted with this release yet
 
     @property
     def live(self) -> Live:
@@ -62,6 +63,7 @@ class Answering:
         self._live, self.metrics, self._routes = live, metrics, routes
         self._usual = _usual(live)
         self._pace = Pace(live.cost)
+        self._first = True
         self._predicting = Predicting(live, self._log, metrics)
 
     def answer(self, exchanges: Sequence[Exchange], began: float, waited: float = 0.0) -> None:
@@ -100,7 +102,11 @@ class Answering:
                 rows = sum(len(one.call.rows) for one in asked)
                 self._pace = self._pace.after(rows, self._paced - taken_at)
             self.metrics.put("shipworthy_queue", len(asked))
-            self.metrics.observe("shipworthy_request_seconds", time.perf_counter() - began, len(asked))
+            seconds = time.perf_counter() - began
+            self.metrics.observe("shipworthy_request_seconds", seconds, len(asked))
+            if self._first:
+                self._first = False
+                self.metrics.observe("shipworthy_first_request_seconds", seconds, len(asked))
 
     def _read(self, index: int, exchange: Exchange, asked: list[_Asked], replies: list[Reply | None]) -> None:
         if exchange.problem is not None:

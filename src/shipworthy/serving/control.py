@@ -24,10 +24,11 @@ class Report(msgspec.Struct, frozen=True, tag_field="is"):
 
 
 class Ready(Report, frozen=True, tag="ready"):
-    """It answers, from now on with this release."""
+    """It answers, from now on with this release; 0 where it has many models."""
 
     release: int
     source: str  # of its log
+    seconds: float = 0.0  # that it took to verify, load and warm up the release
 
 
 class Unable(Report, frozen=True, tag="unable"):

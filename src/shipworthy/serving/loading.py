@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -13,6 +15,7 @@ from shipworthy.errors import Refused, Tampered
 from shipworthy.models.bundle import PROBES, Bundle
 from shipworthy.models.records import Columns, Runtime
 from shipworthy.models.runtimes import load as load_runtime
+from shipworthy.predictions.log import LogWriter
 from shipworthy.registry.trust import read_trusted
 from shipworthy.registry.verification import verify_release
 from shipworthy.serving.admission import Cost
@@ -24,11 +27,44 @@ WARM_UP = 3  # calls of one row, and of some
 SOME = 16  # rows
 
 
-def load(folder: Path, settings: WorkerSettings) -> Live:
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A release in memory, and what it took to get it there."""
+
+    live: Live
+    seconds: float  # to verify, load and warm up
+    size: int  # bytes that the process grew by meanwhile, at least those of the runtime's files
+
+
+def load(folder: Path, settings: WorkerSettings) -> Loaded:
     """What a worker with these settings may serve from a folder."""
+    began, before = time.perf_counter(), _resident()
     if settings.rehearsal is not None:
-        return load_rehearsal(folder, Path(settings.rehearsal))
-    return load_release(folder, Path(settings.trusted))
+        live = load_rehearsal(folder, Path(settings.rehearsal))
+    else:
+        live = load_release(folder, Path(settings.trusted))
+    return Loaded(live, time.perf_counter() - began, max(_resident() - before, size_of_files(folder)))
+
+
+def size_of_files(folder: Path) -> int:
+    """Bytes of the files that the runtimes load: the least that a release takes in memory."""
+    return sum(path.stat().st_size for path in (folder / "runtimes").rglob("*") if path.is_file())
+
+
+def open_log(log: LogWriter, live: Live) -> None:
+    """Begin a log segment of a release. OSError."""
+    log.open(
+        live.model,
+        live.number,
+        live.description.features,
+        live.description.classes,
+        live.contract.serving.event_time,
+    )
+
+
+def _resident() -> int:
+    """Bytes that this process has in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def load_release(folder: Path, trusted: Path) -> Live:

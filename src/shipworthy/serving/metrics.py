@@ -12,7 +12,7 @@ from __future__ import annotations
 import mmap
 import os
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -22,8 +22,8 @@ from shipworthy import digest
 
 SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 ROWS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1024.0, 4096.0, 16384.0)
-STATUSES = (200, 400, 404, 405, 408, 411, 413, 415, 417, 422, 431, 500, 503)
-REASONS = ("deadline", "connections", "log")
+STATUSES = (200, 400, 404, 405, 408, 413, 415, 417, 422, 431, 500, 503)
+REASONS = ("deadline", "connections", "log", "loading")
 OUTCOMES = ("refused", "passed")
 SUFFIX = ".metrics"
 
@@ -41,17 +41,40 @@ _HELP: dict[str, tuple[Literal["counter", "gauge", "histogram"], str]] = {
     "shipworthy_model_errors_total": ("counter", "Requests that failed because the model raised or gave no number."),
     "shipworthy_log_errors_total": ("counter", "Requests that failed because the prediction log could not be written."),
     "shipworthy_swaps_total": ("counter", "Releases taken over while running."),
+    "shipworthy_load_seconds": ("histogram", "Time to verify, load and warm up a release."),
+    "shipworthy_unloads_total": ("counter", "Times that a model was unloaded to make room, or because somebody asked."),
+    "shipworthy_first_request_seconds": (
+        "histogram",
+        "As shipworthy_request_seconds, of the first predictions after a release was loaded.",
+    ),
+    "shipworthy_model_bytes": ("gauge", "What workers grew by in memory when they loaded their release."),
     "shipworthy_connections": ("gauge", "Open connections."),
     "shipworthy_queue": ("gauge", "Requests that were waiting when the newest model call began."),
     "shipworthy_release": ("gauge", "Workers that answer with a release."),
 }
 
 
-class Metrics:
-    """The figures of one worker. `Metrics(folder, "w0", model, features)`."""
+# Where a worker has many models, these are the worker's own: without a model's name, connections alone so.
+OF_MODEL = frozenset(_HELP) - {"shipworthy_connections"}
+OF_SERVER = frozenset({"shipworthy_connections", "shipworthy_requests_total", "shipworthy_refused_total"})
 
-    def __init__(self, folder: Path, worker: str, model: str, features: Iterable[str], release: int) -> None:
-        names = list(_series(model, features, release))
+
+class Metrics:
+    """The figures of one worker. `Metrics(folder, "w0", model, features, release)`; of some families where not of all.
+
+    The figures of no model have "" for its name, and no label for it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        worker: str,
+        model: str,
+        features: Iterable[str],
+        release: int,
+        families: Collection[str] = tuple(_HELP),
+    ) -> None:
+        names = list(_series(model, features, release, families))
         self.names = names
         self._cells, self._file = _open(folder, worker, names)
         places = {name: index for index, name in enumerate(names)}
@@ -69,13 +92,16 @@ class Metrics:
         self._histograms = {
             name: places[f"{name}_bucket{_labels(model=model, le=_bound(bounds[0]))}"]
             for name, bounds in _HISTOGRAMS.items()
+            if name in families
         }
-        self._release = places[f"shipworthy_release{_labels(model=model, release=release)}"]
+        self._release = places.get(f"shipworthy_release{_labels(model=model, release=release)}")
 
     def begin(self, connections: int = 0) -> None:
         """The worker answers with this release from now on."""
-        self._cells[self._release] = 1.0
-        self.put("shipworthy_connections", connections)
+        if self._release is not None:
+            self._cells[self._release] = 1.0
+        if "shipworthy_connections" in self._place:
+            self.put("shipworthy_connections", connections)
 
     def add(self, name: str, amount: float = 1.0) -> None:
         """Count."""
@@ -105,9 +131,11 @@ class Metrics:
 
     def close(self) -> None:
         """No more figures of this release from here: its counts stay, it answers no longer."""
-        for gauge in ("shipworthy_connections", "shipworthy_queue"):
-            self._cells[self._place[gauge]] = 0.0
-        self._cells[self._release] = 0.0
+        for gauge in ("shipworthy_connections", "shipworthy_queue", "shipworthy_model_bytes"):
+            if gauge in self._place:
+                self._cells[self._place[gauge]] = 0.0
+        if self._release is not None:
+            self._cells[self._release] = 0.0
         self._cells.release()
         self._file.close()
 
@@ -116,6 +144,8 @@ _HISTOGRAMS = {
     "shipworthy_request_seconds": SECONDS,
     "shipworthy_model_seconds": SECONDS,
     "shipworthy_batch_rows": ROWS,
+    "shipworthy_load_seconds": SECONDS,
+    "shipworthy_first_request_seconds": SECONDS,
 }
 
 
@@ -125,9 +155,12 @@ def exposition(folder: Path) -> bytes:
     for path in sorted(folder.glob(f"*{SUFFIX}")):
         for name, value in _read(path):
             totals[name] = totals.get(name, 0.0) + value
+    families: dict[str, list[tuple[str, float]]] = {family: [] for family in _HELP}
+    for name, value in totals.items():
+        families[_family(name)].append((name, value))
     lines: list[str] = []
     for family, (kind, text) in _HELP.items():
-        samples = [(name, value) for name, value in totals.items() if _family(name) == family]
+        samples = families[family]
         if kind == "gauge" and family == "shipworthy_release":
             samples = [(name, value) for name, value in samples if value]
         if not samples:
@@ -149,9 +182,11 @@ def reset_gauges(folder: Path, worker: str) -> None:
         file.close()
 
 
-def _series(model: str, features: Iterable[str], release: int) -> Iterator[str]:
+def _series(model: str, features: Iterable[str], release: int, families: Collection[str]) -> Iterator[str]:
     label = _labels(model=model)
     for name, (kind, _) in _HELP.items():
+        if name not in families:
+            continue
         if kind == "histogram":
             bounds = [*map(_bound, _HISTOGRAMS[name]), "+Inf"]
             yield from (f"{name}_bucket{_labels(model=model, le=bound)}" for bound in bounds)
@@ -191,8 +226,10 @@ def _family(name: str) -> str:
 
 
 def _labels(**labels: object) -> str:
-    texts = (str(value).replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n") for value in labels.values())
-    return "{" + ",".join(f'{key}="{text}"' for key, text in zip(labels, texts, strict=True)) + "}"
+    """Labels as they are written; one whose value is "" is none."""
+    said = {key: str(value) for key, value in labels.items() if value != ""}
+    texts = (value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n") for value in said.values())
+    return "{" + ",".join(f'{key}="{text}"' for key, text in zip(said, texts, strict=True)) + "}" if said else ""
 
 
 def _bound(bound: float) -> str:

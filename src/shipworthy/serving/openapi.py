@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
+from shipworthy import __version__
 from shipworthy.contract.records import Contract, Feature
 from shipworthy.models.records import BundleDescription
 from shipworthy.serving.rows import integer_bounds
 from shipworthy.serving.violations import expected
 
 
-def document(contract: Contract, description: BundleDescription, release: int) -> dict[str, Any]:
-    """OpenAPI 3.1 of what a server of this release answers."""
+def document(contract: Contract, description: BundleDescription, release: int, *, alone: bool = True) -> dict[str, Any]:
+    """OpenAPI 3.1 of what a server of this release answers; `alone` where it has no other model."""
     name = quote(contract.name, safe="")
     return {
         "openapi": "3.1.0",
@@ -23,7 +25,7 @@ def document(contract: Contract, description: BundleDescription, release: int) -
             "contact": {"name": contract.purpose.owner},
         },
         "paths": {
-            "/predict": {"post": _predict()},
+            ("/predict" if alone else f"/models/{name}/predict"): {"post": _predict()},
             f"/v2/models/{name}/infer": {"post": _operation("Predict by the Open Inference Protocol", {}, _ANY)},
             f"/v2/models/{name}": {"get": _get("The model's inputs and outputs")},
             "/v2/health/live": {"get": _get("Whether the process answers")},
@@ -31,6 +33,23 @@ def document(contract: Contract, description: BundleDescription, release: int) -
             "/metrics": {"get": {"summary": "Prometheus metrics", "responses": {"200": {"description": "text"}}}},
         },
         "components": {"schemas": _schemas(contract, description)},
+    }
+
+
+def overview(models: Sequence[str]) -> dict[str, Any]:
+    """OpenAPI 3.1 of a server with many models: what is the same for all. Each has a document of its own."""
+    model = {"name": "model", "in": "path", "required": True, "schema": {"type": "string", "enum": sorted(models)}}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "models", "version": __version__, "description": f"{len(models)} models"},
+        "paths": {
+            "/models/{model}": {"parameters": [model], "get": _get("What there is to ask of a model")},
+            "/models/{model}/openapi.json": {"parameters": [model], "get": _get("A model's own document")},
+            "/v2/models/{model}": {"parameters": [model], "get": _get("A model's inputs and outputs")},
+            "/v2/repository/index": {"get": _get("All models, and which of them are loaded")},
+            "/v2/health/live": {"get": _get("Whether the process answers")},
+            "/v2/health/ready": {"get": _get("Whether it should get traffic")},
+        },
     }
 
 

@@ -34,6 +34,7 @@ class Serving:
     host: str = "127.0.0.1"
     port: int = 8080  # 0: a free one
     workers: int = 1
+    many: bool = False  # what is to be answered with is a list of releases (`hosting`)
     rehearsal: Path | None = None  # a contract's file: serve unsigned bundles, their logs never recorded
     limits: Limits = DEFAULT_LIMITS
     enclosed: bool = False  # in a container's own network, where more than loopback may be listened on
@@ -61,6 +62,7 @@ class WorkerStatus:
     release: int | None  # that it answers with
     source: str | None  # of its log
     restarts: int
+    load_seconds: float | None = None  # that it took to verify, load and warm up the release
 
 
 class Place:
@@ -142,8 +144,9 @@ class Place:
         alive = worker is not None and worker.alive
         pid = worker.process.pid if worker is not None and alive else None
         ready = worker.ready if worker is not None and alive else None
-        release, source = (ready.release, ready.source) if ready is not None else (None, None)
-        return WorkerStatus(self.name, pid, release, source, self._restarts)
+        if ready is None:
+            return WorkerStatus(self.name, pid, None, None, self._restarts)
+        return WorkerStatus(self.name, pid, ready.release, ready.source, self._restarts, ready.seconds)
 
     def _start(self, wanted: Wanted) -> WorkerProcess:
         serving = self._serving
@@ -156,6 +159,7 @@ class Place:
             socket=-1,
             control=-1,
             trusted=str(serving.trusted),
+            many=serving.many,
             rehearsal=str(serving.rehearsal) if serving.rehearsal is not None else None,
             limits=serving.limits,
         )

@@ -8,7 +8,7 @@ import msgspec
 
 from shipworthy.serving.responses import Reply
 
-Reason = Literal["deadline", "connections", "log"]
+Reason = Literal["deadline", "connections", "log", "loading"]
 
 
 class Violation(msgspec.Struct, frozen=True, omit_defaults=True):

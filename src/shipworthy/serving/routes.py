@@ -43,24 +43,31 @@ class Page:
 
 
 class Routes:
-    """Finds what a request asks for. `ready` says why the worker should get no traffic, "" if it should."""
+    """Finds what a request asks for. `ready` says why the worker should get no traffic, "" if it should.
 
-    def __init__(self, live: Live, metrics: Path, ready: Callable[[], str]) -> None:
-        self._live, self._metrics, self._ready = live, metrics, ready
-        self._asks: dict[bytes, Dialect] = {b"/predict": live.native}
+    Where the server has this model alone, it answers under short paths as well.
+    """
+
+    def __init__(self, live: Live, metrics: Path, ready: Callable[[], str], *, alone: bool = True) -> None:
+        self._live, self._ready = live, ready
+        self._asks: dict[bytes, Dialect] = {}
         self._pages: dict[bytes, Page] = {}
         for base in _bases(live):
             self._asks[base + b"/infer"] = live.open_inference
             self._pages[base] = _json(metadata(live.description, live.number))
             self._pages[base + b"/ready"] = Page(self._model_ready)
-        self._pages[b"/v2"] = self._pages[b"/v2/"] = _json(
-            {"name": "shipworthy", "version": __version__, "extensions": ["binary_tensor_data"]}
-        )
-        self._pages[b"/v2/health/live"] = _json({"live": True})
-        self._pages[b"/v2/health/ready"] = Page(self._server_ready)
-        self._pages[b"/metrics"] = Page(lambda: Reply(200, exposition(self._metrics), PROMETHEUS))
-        self._pages[b"/openapi.json"] = _json(document(live.contract, live.description, live.number))
-        self._pages[b"/"] = _json(_start_page(live))
+        own = own_path(live.model)
+        self._asks[own + b"/predict"] = live.native
+        start = _json(start_page(live, alone=alone))
+        described = _json(document(live.contract, live.description, live.number, alone=alone))
+        self._pages[own] = start
+        self._pages[own + b"/openapi.json"] = described
+        if alone:
+            self._asks[b"/predict"] = live.native
+            self._pages |= server_pages(metrics, ready)
+            self._pages[b"/openapi.json"] = described
+            self._pages[b"/"] = start
+            self._pages[INDEX] = _json([{"name": live.model, "version": str(live.number), "state": "READY"}])
 
     def find(self, method: bytes, target: bytes) -> Dialect | Page:
         """What a request is for. Problem 404, 405."""
@@ -75,9 +82,7 @@ class Routes:
             return asked
         if page is None:
             raise Problem(404, self._unknown(path))
-        if method not in (b"GET", b"HEAD"):
-            raise NotAllowed(method, b"GET, HEAD")
-        return page
+        return readable(page, method, path)
 
     def _unknown(self, path: bytes) -> str:
         shown = path.decode("latin-1")[:200]
@@ -86,14 +91,10 @@ class Routes:
             return f"{shown}: this server has model {live.model}, version {live.number}"
         return f"there is no {shown}; GET / lists what there is"
 
-    def _server_ready(self) -> Reply:
-        failure = self._ready()
-        return _reply({"ready": True}) if not failure else Reply(503, _encode({"ready": False, "error": failure}))
-
     def _model_ready(self) -> Reply:
         failure = self._ready()
         name = {"name": self._live.model, "ready": not failure}
-        return _reply(name) if not failure else Reply(503, _encode({**name, "error": failure}))
+        return reply_of(name) if not failure else Reply(503, _encode({**name, "error": failure}))
 
 
 class NotAllowed(Problem):
@@ -104,37 +105,77 @@ class NotAllowed(Problem):
         self.extra = b"allow: %b\r\n" % allowed
 
 
+INDEX = b"/v2/repository/index"  # also asked for by POST: the protocol's clients do
+
 _encode = msgspec.json.encode
 
 
-def _reply(content: Any) -> Reply:
+def server_pages(metrics: Path, ready: Callable[[], str]) -> dict[bytes, Page]:
+    """What any server tells of itself, whichever models it has."""
+
+    def health() -> Reply:
+        failure = ready()
+        return reply_of({"ready": True}) if not failure else Reply(503, _encode({"ready": False, "error": failure}))
+
+    about = _json(
+        {"name": "shipworthy", "version": __version__, "extensions": ["binary_tensor_data", "model_repository"]}
+    )
+    return {
+        b"/v2": about,
+        b"/v2/": about,
+        b"/v2/health/live": _json({"live": True}),
+        b"/v2/health/ready": Page(health),
+        b"/metrics": Page(lambda: Reply(200, exposition(metrics), PROMETHEUS)),
+    }
+
+
+def readable(page: Page, method: bytes, path: bytes) -> Page:
+    """A page, if it may be asked for so. NotAllowed."""
+    if method in (b"GET", b"HEAD") or (method == b"POST" and path == INDEX):
+        return page
+    raise NotAllowed(method, b"GET, HEAD, POST" if path == INDEX else b"GET, HEAD")
+
+
+def reply_of(content: Any) -> Reply:
+    """200 with JSON."""
     return Reply(200, _encode(content))
 
 
 def _json(content: Any) -> Page:
-    made = _reply(content)
+    made = reply_of(content)
     return Page(lambda: made)
 
 
+def own_path(model: str) -> bytes:
+    """Where a model is asked in the project's own format, and described."""
+    return b"/models/" + quote(model, safe="").encode()
+
+
+def protocol_path(model: str) -> bytes:
+    """Where a model is asked by the Open Inference Protocol."""
+    return b"/v2/models/" + quote(model, safe="").encode()
+
+
 def _bases(live: Live) -> list[bytes]:
-    model = b"/v2/models/" + quote(live.model, safe="").encode()
+    model = protocol_path(live.model)
     return [model, model + b"/versions/" + str(live.number).encode()]
 
 
-def _start_page(live: Live) -> dict[str, Any]:
-    base = f"/v2/models/{quote(live.model, safe='')}"
+def start_page(live: Live, *, alone: bool) -> dict[str, Any]:
+    """What there is to ask of a model."""
+    base, own = f"/v2/models/{quote(live.model, safe='')}", "" if alone else own_path(live.model).decode()
     return {
         "model": live.model,
         "release": live.number,
         "decision": live.contract.purpose.decision,
         "owner": live.contract.purpose.owner,
         "paths": {
-            "predict": "POST /predict",
+            "predict": f"POST {own}/predict",
             "infer": f"POST {base}/infer",
             "metadata": f"GET {base}",
             "live": "GET /v2/health/live",
             "ready": "GET /v2/health/ready",
             "metrics": "GET /metrics",
-            "openapi": "GET /openapi.json",
+            "openapi": f"GET {own}/openapi.json",
         },
     }

@@ -6,14 +6,30 @@ import asyncio
 import math
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from shipworthy.serving.accepting import Accepting
-from shipworthy.serving.answering import Answering
 from shipworthy.serving.connection import Connection
 from shipworthy.serving.exchange import Exchange, KnownHeads
+from shipworthy.serving.metrics import Metrics
 from shipworthy.serving.responses import Heads
 from shipworthy.serving.settings import Limits
+
+
+class Front(Protocol):
+    """Takes the requests of each tick."""
+
+    dated: bool  # whether any request of the last tick had a deadline
+
+    @property
+    def metrics(self) -> Metrics:
+        """The figures that connections are counted in."""
+        ...
+
+    def answer(self, exchanges: Sequence[Exchange], began: float, waited: float = 0.0) -> None:
+        """Answer them, or see to it that they are."""
+        ...
 
 
 class Server:
@@ -24,7 +40,7 @@ class Server:
 
     def __init__(
         self,
-        answering: Answering,
+        answering: Front,
         limits: Limits,
         loop: asyncio.AbstractEventLoop,
         beat: Callable[[], None] = lambda: None,  # called about once a second while the loop turns

@@ -23,11 +23,12 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """One worker. Descriptors are inherited."""
 
     name: str  # "w0"; the log's source adds the time of the start
-    folder: str  # of the release; in a rehearsal of a bundle
+    folder: str  # of the release; in a rehearsal of a bundle; where there are many models, the file that lists them
     logs: str
     metrics: str  # folder
     socket: int  # listening
     control: int  # the supervisor's line
     trusted: str = ""  # folder of the public keys that are believed
+    many: bool = False
     rehearsal: str | None = None  # a contract's file: serve an unsigned bundle, its log never recorded
     limits: Limits = Limits()

@@ -23,10 +23,13 @@ def main() -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)  # one line a scrape says nothing
     folder, port, server = sys.argv[1:]
     project = open_project(Path(folder))
+    own = f'model="{project.contract.name}"'
 
     async def scrape() -> str:
         async with httpx.AsyncClient(timeout=5.0, trust_env=False) as client:
-            return (await client.get(f"{server}/metrics")).text
+            text = (await client.get(f"{server}/metrics")).text
+        # The server may have other models, too.
+        return "".join(f"{line}\n" for line in text.splitlines() if line.startswith("#") or own in line)
 
     page = Page(project.contract, lambda: read_status(project), scrape, lambda name, limit: trace(project, name, limit))
     host = project.contract.serving.host

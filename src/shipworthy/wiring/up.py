@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,19 +12,19 @@ from pathlib import Path
 from shipworthy.errors import ShipworthyError
 from shipworthy.registry.aliases import Aliases
 from shipworthy.registry.trust import trusted_folder
+from shipworthy.serving.hosting import Room
 from shipworthy.serving.supervisor import Serving, Supervisor
 from shipworthy.store.holding import hold
 from shipworthy.store.layout import configuration
 from shipworthy.store.preparation import prepare
-from shipworthy.wiring.processes import Child, Stop
-from shipworthy.wiring.project import Project, find_layout, in_production, live_release, open_project
-from shipworthy.wiring.running import Running, remove_running, write_running
-from shipworthy.wiring.workers import served
+from shipworthy.wiring.hosting import Fleet, layouts, with_something_live
+from shipworthy.wiring.processes import Stop
+from shipworthy.wiring.project import Project, in_production, live_release, open_project
+from shipworthy.wiring.roles import Roles
+from shipworthy.wiring.workers import Served, served
 
 LOOK = 0.1  # seconds between looks at who is live
-RECORD = "record"  # the role that ends last
-SHADOW = "shadow"
-FOLLOWING = (RECORD, "watch")
+ROOM = Room()
 AGAIN = 50  # looks until a release that could not be served is tried again
 
 _logger = logging.getLogger(__name__)
@@ -36,7 +35,7 @@ class Rollout:
     """Keeps the server on whichever release is live."""
 
     project: Project
-    supervisor: Supervisor
+    swap: Callable[[int, Served], None]
     serving: int  # release
     promised: str  # digest of the contract in production
     changed: Callable[[], None] = lambda: None  # told when that is another one
@@ -44,7 +43,8 @@ class Rollout:
 
     def look(self) -> None:
         """Swap where another release is live now. One that cannot be served leaves the old one answering."""
-        live = Aliases(self.project.ledger).current(self.project.contract.name, "live")
+        name = self.project.contract.name
+        live = Aliases(self.project.ledger).current(name, "live")
         if live is None or live == self.serving:
             return
         if self.failed.get(live, 0) > 0:
@@ -52,12 +52,12 @@ class Rollout:
             return
         try:
             release = served(self.project, live)
-            self.supervisor.swap(release.folder, release.command)
+            self.swap(live, release)
         except ShipworthyError as error:
             self.failed[live] = AGAIN
-            _logger.error("release %d cannot be served, %d goes on answering: %s", live, self.serving, error)
+            _logger.error("%s@%d cannot be served, %d goes on answering: %s", name, live, self.serving, error)
             return
-        _logger.info("release %d answers; it was %d", live, self.serving)
+        _logger.info("%s@%d answers; it was %d", name, live, self.serving)
         self.serving = live
         promised = in_production(self.project).contract.digest
         if promised != self.promised:
@@ -65,118 +65,97 @@ class Rollout:
             self.changed()
 
 
-def run_up(folder: Path, *, port: int | None, page_port: int | None, roles: Sequence[str]) -> None:
-    """Run until told to stop."""
+def run_up(
+    folder: Path,
+    *,
+    port: int | None,
+    page_port: int | None,
+    roles: Sequence[str],
+    also: Sequence[Path] = (),
+    room: Room = ROOM,
+) -> None:
+    """Run until told to stop. With `also`, the models of these projects are served too, `room` of them loaded."""
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO, datefmt="%H:%M:%S", stream=sys.stderr)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    layout = find_layout(folder)
-    with hold(layout.state, f"shipworthy {'up' if roles else 'serve'}"):
-        prepare(layout)  # an explicit start: an older ledger is brought up to this code
-        project = open_project(folder)
-        live = live_release(project)
+    found = layouts(folder, also)
+    with contextlib.ExitStack() as held:
+        for layout in found:
+            held.enter_context(hold(layout.state, f"shipworthy {'up' if roles else 'serve'}"))
+            prepare(layout)  # an explicit start: an older ledger is brought up to this code
+        projects = with_something_live([open_project(layout.project) for layout in found])
         stop = Stop()
-        with _serving(project, live, port) as rollout, _children(project, rollout, page_port, roles) as beside:
-            _logger.info("%s@%d answers at %s", project.contract.name, live, rollout.supervisor.url)
+        with (
+            _serving(projects, port, room if also else None) as (supervisor, rollouts),
+            _children(rollouts, supervisor, page_port, roles) as kept,
+        ):
+            for rollout in rollouts:
+                _logger.info("%s@%d answers at %s", rollout.project.contract.name, rollout.serving, supervisor.url)
             while not stop.wait(LOOK):
-                rollout.look()
-                beside.look()
+                for rollout in rollouts:
+                    rollout.look()
+                for one in kept:
+                    one.shadow.look()
             _logger.info("stopping: what was read is answered, what was answered is recorded")
 
 
-@dataclass
-class BesideLive:
-    """Runs a shadow's process while the ledger names a shadow."""
-
-    project: Project
-    wanted: bool  # or it is somebody else's to run
-    child: Child | None = None
-    release: int | None = None
-
-    def look(self) -> None:
-        """Start it, end it, or have it start again for another release."""
-        if not self.wanted:
-            return
-        shadow = Aliases(self.project.ledger).current(self.project.contract.name, "shadow")
-        if shadow == self.release:
-            return
-        if self.release is not None:
-            self.end()
-        if shadow is not None:
-            layout = self.project.layout
-            self.child = Child(SHADOW, layout.project, layout.state / "output" / f"{SHADOW}.log")
-            self.child.start()
-            _logger.info("release %d runs as a shadow", shadow)
-        else:
-            _logger.info("release %d is no shadow any more", self.release)
-        self.release = shadow
-
-    def restart(self) -> None:
-        """Have it start again, for another promise."""
-        if self.child is not None:
-            self.child.restart()
-
-    def end(self) -> None:
-        """End it; whatever it has not read is held for it."""
-        if self.child is not None:
-            self.child.stop()
-        self.child = None
-
-
 @contextlib.contextmanager
-def _serving(project: Project, live: int, port: int | None) -> Iterator[Rollout]:
-    contract, layout = in_production(project).contract, project.layout
-    release = served(project, live)
+def _serving(
+    projects: Sequence[Project], port: int | None, room: Room | None
+) -> Iterator[tuple[Supervisor, list[Rollout]]]:
+    """A server for one project's live release or, with `room`, for those of all."""
+    first = projects[0]
+    contract, layout = in_production(first).contract, first.layout
+    releases = [(project, live, served(project, live)) for project in projects for live in (live_release(project),)]
     work = layout.state / "models" / contract.name / "serving"
     work.mkdir(parents=True, exist_ok=True)
+    fleet = Fleet(work, room) if room is not None else None
     serving = Serving(
-        command=release.command,
+        command=releases[0][2].command,
         logs=layout.logs(contract.name),
         work=work,
         trusted=trusted_folder(configuration()),
         host=contract.serving.host,
         port=contract.serving.port if port is None else port,
         workers=contract.serving.workers,
+        many=fleet is not None,
     )
-    supervisor = Supervisor(serving, release.folder)
+    supervisor = Supervisor(serving, fleet.begin(releases) if fleet is not None else releases[0][2].folder)
     supervisor.start()
+    rollouts = [
+        Rollout(project, _swap(supervisor, project, fleet), live, in_production(project).contract.digest)
+        for project, live, _ in releases
+    ]
     try:
-        yield Rollout(project, supervisor, live, contract.digest)
+        yield supervisor, rollouts
     finally:
         supervisor.stop()
 
 
+def _swap(supervisor: Supervisor, project: Project, fleet: Fleet | None) -> Callable[[int, Served], None]:
+    if fleet is None:
+        return lambda _, release: supervisor.swap(release.folder, release.command)
+    return lambda number, release: fleet.swap(supervisor, project, number, release)
+
+
 @contextlib.contextmanager
-def _children(project: Project, rollout: Rollout, page_port: int | None, roles: Sequence[str]) -> Iterator[BesideLive]:
-    state, url = project.layout.state, rollout.supervisor.url
-    logs = state / "output"
-    logs.mkdir(parents=True, exist_ok=True)
-    page = (page_port or int(url.rpartition(":")[2]) + 1) if "page" in roles else None
-    arguments = {"page": (str(page), url)}
-    folder = project.layout.project
-    children = [Child(role, folder, logs / f"{role}.log", arguments.get(role, ())) for role in roles]
-    page_url = f"http://{project.contract.serving.host}:{page}" if page is not None else None
-    write_running(state, Running(os.getpid(), url, page_url, tuple(roles)))
-    # Recorder and watch hold to what the live release promised: another promise, another start.
-    following = [child for child in children if child.role in FOLLOWING]
-    beside = BesideLive(project, RECORD in roles)
-    rollout.changed = lambda: _restart([*following, beside])
+def _children(
+    rollouts: Sequence[Rollout], supervisor: Supervisor, page_port: int | None, roles: Sequence[str]
+) -> Iterator[list[Roles]]:
+    """The roles of each project; the pages stand at ports that follow each other."""
+    first_page = page_port or int(supervisor.url.rpartition(":")[2]) + 1
+    kept: list[Roles] = []
+    for index, rollout in enumerate(rollouts):
+        page = first_page + index if "page" in roles else None
+        one = Roles(rollout.project, supervisor.url, page, roles)
+        rollout.changed = one.follow
+        kept.append(one)
     try:
-        for child in children:
-            child.start()
-        if page_url is not None:
-            _logger.info("the page is at %s; what the roles say is in %s", page_url, logs)
-        yield beside
+        for one in kept:
+            one.start()
+        yield kept
     finally:
-        remove_running(state)
-        beside.end()
-        for child in children:
-            if child.role != RECORD:
-                child.ask()
-        rollout.supervisor.stop()  # before the recorder ends, so that its last round finds all that was answered
-        for child in children:
-            child.stop()
-
-
-def _restart(children: Sequence[Child | BesideLive]) -> None:
-    for child in children:
-        child.restart()
+        for one in kept:
+            one.ask()
+        supervisor.stop()  # before the recorders end, so that their last round finds all that was answered
+        for one in kept:
+            one.stop()
