@@ -22,6 +22,7 @@ CHAINS = (
     ("record-a-service",),
     ("run-under-an-orchestrator",),
     ("score-a-table",),
+    ("serve-many-models",),
     ("shadow-a-release",),
     ("train-by-a-command",),
     ("use-mlflow-or-wandb",),

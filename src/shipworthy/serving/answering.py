@@ -97,16 +97,20 @@ class Answering:
             self._predict(asked, arrived, refused, replies)
         self._send(exchanges, replies, left)
         if asked:
-            if self.dated:
-                self._paced = time.perf_counter()
-                rows = sum(len(one.call.rows) for one in asked)
-                self._pace = self._pace.after(rows, self._paced - taken_at)
-            self.metrics.put("shipworthy_queue", len(asked))
-            seconds = time.perf_counter() - began
-            self.metrics.observe("shipworthy_request_seconds", seconds, len(asked))
-            if self._first:
-                self._first = False
-                self.metrics.observe("shipworthy_first_request_seconds", seconds, len(asked))
+            self._observe(asked, began, taken_at)
+
+    def _observe(self, asked: Sequence[_Asked], began: float, taken_at: float) -> None:
+        """Learn from what the requests of a tick took, and count it."""
+        if self.dated:
+            self._paced = time.perf_counter()
+            rows = sum(len(one.call.rows) for one in asked)
+            self._pace = self._pace.after(rows, self._paced - taken_at)
+        self.metrics.put("shipworthy_queue", len(asked))
+        seconds = time.perf_counter() - began
+        self.metrics.observe("shipworthy_request_seconds", seconds, len(asked))
+        if self._first:
+            self._first = False
+            self.metrics.observe("shipworthy_first_request_seconds", seconds, len(asked))
 
     def _read(self, index: int, exchange: Exchange, asked: list[_Asked], replies: list[Reply | None]) -> None:
         if exchange.problem is not None:

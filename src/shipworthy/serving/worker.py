@@ -27,6 +27,7 @@ from shipworthy.serving.server import Front, Server
 from shipworthy.serving.settings import WorkerSettings
 
 COLLECTIONS = (20_000, 20, 50)  # of the garbage collector: requests leave no cycles, so there is little to find
+SWITCH = 0.0005  # seconds until a thread that loads a model lets the loop go on, instead of Python's 0.005
 
 _logger = logging.getLogger(__name__)
 
@@ -93,6 +94,8 @@ class Worker:
         gc.collect()
         gc.freeze()  # what a start leaves lives as long as the process: no collection looks at it again
         gc.set_threshold(*COLLECTIONS)
+        if self._settings.many:
+            sys.setswitchinterval(SWITCH)
         self._say(self._desk.ready)
         await stop.wait()
         self._stopping = True

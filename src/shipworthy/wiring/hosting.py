@@ -20,14 +20,22 @@ _logger = logging.getLogger(__name__)
 def layouts(folder: Path, also: Sequence[Path]) -> list[Layout]:
     """The projects to serve: that of `folder`, and those that `also` names, each a project or a folder of projects.
 
-    NotFound where there is none, WrongUse where one is named twice.
+    NotFound where there is none, WrongUse where one is named twice; in a folder of projects it may well be.
     """
     found = [find_layout(folder)]
     for named in also:
-        found += [Layout(path.parent.resolve()) for path in _contracts(named)]
-    twice = sorted({str(one.project) for one in found if found.count(one) > 1})
-    if twice:
-        raise WrongUse(f"{', '.join(twice)} is named twice: expected each project once, the one served here not again")
+        if (named / CONTRACT).is_file():
+            layout = Layout(named.resolve())
+            if layout in found:
+                raise WrongUse(
+                    f"--also {named} is named twice: expected each project once, the first one not again"
+                )
+            found.append(layout)
+            continue
+        inside = [Layout(path.parent.resolve()) for path in sorted(named.glob(f"*/{CONTRACT}"))]
+        if not inside:
+            raise NotFound(f"--also {named}: expected a project, or a folder of projects; there is no {CONTRACT} in it")
+        found += [layout for layout in inside if layout not in found]
     return found
 
 
@@ -97,12 +105,3 @@ def _hosted(project: Project, number: int, release: Served) -> Hosted:
         logs=str(project.layout.logs(name)),
         features=tuple(feature.name for feature in release.bundle.description.features),
     )
-
-
-def _contracts(folder: Path) -> list[Path]:
-    if (folder / CONTRACT).is_file():
-        return [folder / CONTRACT]
-    found = sorted(folder.glob(f"*/{CONTRACT}"))
-    if not found:
-        raise NotFound(f"--also {folder}: expected a project, or a folder of projects; there is no {CONTRACT} in it")
-    return found
