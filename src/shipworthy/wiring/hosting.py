@@ -27,9 +27,7 @@ def layouts(folder: Path, also: Sequence[Path]) -> list[Layout]:
         if (named / CONTRACT).is_file():
             layout = Layout(named.resolve())
             if layout in found:
-                raise WrongUse(
-                    f"--also {named} is named twice: expected each project once, the first one not again"
-                )
+                raise WrongUse(f"--also {named} is named twice: expected each project once, the first one not again")
             found.append(layout)
             continue
         inside = [Layout(path.parent.resolve()) for path in sorted(named.glob(f"*/{CONTRACT}"))]
