@@ -26,6 +26,7 @@ from shipworthy.predictions.format import HEAD, Header, Payload, encode_header, 
 LOCK = "lock"
 REHEARSAL = "rehearsal-"  # what sources of rehearsals begin with; nobody records them
 SEGMENT_BYTES = 64 * 2**20
+PROBES, PROBE_BYTES = 16, 4096  # what has to find room before a log counts as writable again
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -113,6 +114,20 @@ class LogWriter:
         head = HEAD.pack(len(payload), head_checksum(len(payload), offset), zlib.crc32(payload))
         self._write(head + payload)
         return offset
+
+    def trouble(self) -> str:
+        """Why nothing could be appended now, found out beside the segments; "" where it could."""
+        probe = self.folder / "probe"
+        try:
+            with probe.open("wb", buffering=0) as file:
+                for _ in range(PROBES):
+                    file.write(bytes(PROBE_BYTES))
+                os.fsync(file.fileno())
+        except OSError as error:
+            return f"the prediction log cannot be written: {error.strerror or error}"
+        finally:
+            probe.unlink(missing_ok=True)
+        return ""
 
     def close(self) -> None:
         """No more records: readers see every segment as finished."""

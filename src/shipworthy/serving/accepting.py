@@ -53,10 +53,14 @@ class Accepting:
                 self._loop.remove_reader(self._listening.fileno())
                 self._loop.call_later(PAUSE, self._again)
                 return
-            connection.setblocking(False)
-            task = self._loop.create_task(self._open(connection))
-            self._opening.add(task)
-            task.add_done_callback(self._opened)
+            self.adopt(connection)
+
+    def adopt(self, connection: socket.socket) -> None:
+        """Make a protocol of a connection that somebody took."""
+        connection.setblocking(False)
+        task = self._loop.create_task(self._open(connection))
+        self._opening.add(task)
+        task.add_done_callback(self._opened)
 
     def close(self) -> None:
         """Take no more; what waits is left to whoever else has the socket."""

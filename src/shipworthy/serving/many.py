@@ -22,8 +22,9 @@ from shipworthy.serving.metrics import OF_SERVER, Metrics, exposition
 from shipworthy.serving.problems import Overloaded, Problem, reply_to
 from shipworthy.serving.repository import Order, Repository
 from shipworthy.serving.responses import Reply
-from shipworthy.serving.routes import Page
+from shipworthy.serving.routes import Page, server_pages
 from shipworthy.serving.settings import WorkerSettings
+from shipworthy.serving.standby import Pages
 from shipworthy.serving.tenant import Tenant
 from shipworthy.serving.turns import Turns
 
@@ -71,6 +72,16 @@ class Many:
             else:
                 self._keep(tenant, asked, began)
 
+    def named(self, target: bytes) -> tuple[str, int]:
+        """Model and release that a request is for; "" where it is for none."""
+        tenant = self._by_path.get(target.partition(b"?")[0])
+        return (tenant.hosted.model, tenant.hosted.number) if tenant is not None else ("", 0)
+
+    def look(self) -> None:
+        """About once a second: a log that could not be written may be able to again, whether anybody asks or not."""
+        for tenant in self._tenants.values():
+            tenant.look()
+
     def failure(self) -> str:
         """Why this worker should get no traffic."""
         broken = (tenant.log_failure for tenant in self._tenants.values() if tenant.log_failure)
@@ -80,6 +91,12 @@ class Many:
     def front(self) -> Many:
         """Takes the requests itself."""
         return self
+
+    @property
+    def pages(self) -> Pages:
+        """What needs no model and no loop."""
+        pages = server_pages(Path(self._settings.metrics), self.failure)
+        return {path: page.make for path, page in pages.items()}
 
     @property
     def ready(self) -> Ready:

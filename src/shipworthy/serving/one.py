@@ -13,8 +13,9 @@ from shipworthy.serving.control import Ready
 from shipworthy.serving.live import Live
 from shipworthy.serving.loading import Loaded, load, open_log
 from shipworthy.serving.metrics import Metrics
-from shipworthy.serving.routes import Routes
+from shipworthy.serving.routes import Routes, server_pages
 from shipworthy.serving.settings import WorkerSettings
+from shipworthy.serving.standby import Pages
 
 
 class One:
@@ -30,6 +31,12 @@ class One:
         self.front = Answering(live, self._log, self._metrics(live), self._routes(live))
         self._count(loaded)
         self._seconds = loaded.seconds
+
+    @property
+    def pages(self) -> Pages:
+        """What needs no model and no loop."""
+        pages = server_pages(Path(self._settings.metrics), self.failure)
+        return {path: page.make for path, page in pages.items()}
 
     @property
     def ready(self) -> Ready:
@@ -50,6 +57,15 @@ class One:
         self._count(loaded)
         self._seconds = loaded.seconds
         gc.freeze()
+
+    def named(self, _target: bytes) -> tuple[str, int]:
+        """Model and release that a request is for."""
+        return self.front.live.model, self.front.live.number
+
+    def look(self) -> None:
+        """About once a second: a log that could not be written may be able to again, whether anybody asks or not."""
+        if self.front.log_failure:
+            self.front.log_failure = self._log.trouble()
 
     def failure(self) -> str:
         """Why this worker should get no traffic; "" if it should."""

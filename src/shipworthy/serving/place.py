@@ -36,6 +36,8 @@ class Serving:
     workers: int = 1
     many: bool = False  # what is to be answered with is a list of releases (`hosting`)
     rehearsal: Path | None = None  # a contract's file: serve unsigned bundles, their logs never recorded
+    access_log: Path | None = None  # a line a request
+    traces: bool = False  # OpenTelemetry's
     limits: Limits = DEFAULT_LIMITS
     enclosed: bool = False  # in a container's own network, where more than loopback may be listened on
 
@@ -160,6 +162,8 @@ class Place:
             control=-1,
             trusted=str(serving.trusted),
             many=serving.many,
+            access_log=str(serving.access_log or ""),
+            traces=serving.traces,
             rehearsal=str(serving.rehearsal) if serving.rehearsal is not None else None,
             limits=serving.limits,
         )

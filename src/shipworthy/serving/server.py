@@ -13,14 +13,21 @@ from shipworthy.serving.accepting import Accepting
 from shipworthy.serving.connection import Connection
 from shipworthy.serving.exchange import Exchange, KnownHeads
 from shipworthy.serving.metrics import Metrics
-from shipworthy.serving.responses import Heads
+from shipworthy.serving.observing import NoHeads, TracedConnection
+from shipworthy.serving.responses import Heads, Reply
 from shipworthy.serving.settings import Limits
+from shipworthy.serving.standby import Pages, Standby
+
+LIVE = b"/v2/health/live"
 
 
 class Front(Protocol):
     """Takes the requests of each tick."""
 
-    dated: bool  # whether any request of the last tick had a deadline
+    @property
+    def dated(self) -> bool:
+        """Whether any request of the last tick had a deadline."""
+        ...
 
     @property
     def metrics(self) -> Metrics:
@@ -44,10 +51,13 @@ class Server:
         limits: Limits,
         loop: asyncio.AbstractEventLoop,
         beat: Callable[[], None] = lambda: None,  # called about once a second while the loop turns
+        pages: Pages | None = None,  # what is answered while a model call takes long
+        traced: bool = False,
     ) -> None:
         self.limits = limits
         self.heads = Heads()
-        self.known = KnownHeads()
+        self.known = NoHeads() if traced else KnownHeads()
+        self._connection = TracedConnection if traced else Connection
         self.draining = False
         self.now = 0.0
         self._answering = answering
@@ -57,6 +67,9 @@ class Server:
         self._last_began = math.inf  # of the tick before; inf: the loop has found nothing to read since then
         self._loop, self._beat = loop, beat
         self._accepting: Accepting | None = None
+        self._since = 0.0  # when the tick under way began
+        self._pages = pages
+        self._standby: Standby | None = None
         self._ended = asyncio.Event()
 
     @property
@@ -66,11 +79,17 @@ class Server:
 
     def start(self, listening: socket.socket) -> None:
         """Begin to accept."""
-        self._accepting = Accepting(self._loop, listening, lambda: Connection(self), self._look_for_end)
+        self._accepting = Accepting(self._loop, listening, lambda: self._connection(self), self._look_for_end)
+        if self._pages is not None:
+            pages = {**self._pages, LIVE: self._live}
+            self._standby = Standby(listening, lambda: self._since, pages, self._take_over)
+            self._standby.start()
         self._sweep()
 
     async def drain(self) -> None:
         """Accept no more, answer what was read and whoever is in the middle of something, then end."""
+        if self._standby is not None:
+            await asyncio.to_thread(self._standby.stop)
         if self._accepting is not None:
             self._accepting.close()
         self.draining = True
@@ -106,7 +125,11 @@ class Server:
         waiting, self._waiting = self._waiting, []
         self.heads.now(time.time_ns())
         began = self._began
-        self._answering.answer(waiting, began, max(0.0, began - self._last_began))
+        self._since = time.perf_counter()
+        try:
+            self._answering.answer(waiting, began, max(0.0, began - self._last_began))
+        finally:
+            self._since = 0.0
         self._last_began = began
         if self._answering.dated:
             self._loop.call_soon(self._look_for_pause)
@@ -125,6 +148,21 @@ class Server:
         """
         if not self._waiting:
             self._last_began = math.inf
+
+    def _take_over(self, connections: list[socket.socket]) -> None:
+        """Connections that another thread took while the loop stood still."""
+        self._loop.call_soon_threadsafe(self._adopt, connections)
+
+    def _adopt(self, connections: list[socket.socket]) -> None:
+        for connection in connections:
+            if self._accepting is not None:
+                self._accepting.adopt(connection)
+
+    def _live(self) -> Reply:
+        """Whether a tick under way may still end by itself. Called in another thread."""
+        since = self._since
+        alive = not since or time.perf_counter() - since < self.limits.hung
+        return Reply(200, b'{"live":true}') if alive else Reply(503, b'{"live":false}')
 
     def _sweep(self) -> None:
         self._beat()

@@ -31,4 +31,6 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     trusted: str = ""  # folder of the public keys that are believed
     many: bool = False
     rehearsal: str | None = None  # a contract's file: serve an unsigned bundle, its log never recorded
+    access_log: str = ""  # a file; "" for none
+    traces: bool = False
     limits: Limits = Limits()

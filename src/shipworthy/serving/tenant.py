@@ -96,6 +96,11 @@ class Tenant:
         if self._log is not None:
             self._log.close()
 
+    def look(self) -> None:
+        """Whether a log that could not be written can be again."""
+        if self.answering is not None and self.answering.log_failure and self._log is not None:
+            self.answering.log_failure = self._log.trouble()
+
     @property
     def log_failure(self) -> str:
         """Why its log cannot be written now."""

@@ -19,7 +19,7 @@ class Turns:
 
     def ordered(self, exchanges: Sequence[Exchange]) -> Iterable[Exchange]:
         """The requests of one tick, those that need it with a turn of their own to answer to."""
-        if not self._waiting and len({id(exchange.sender) for exchange in exchanges}) == len(exchanges):
+        if not self._waiting and len({exchange.sender for exchange in exchanges}) == len(exchanges):
             return exchanges
         return [self.wait(exchange) for exchange in exchanges]
 
@@ -35,8 +35,7 @@ class Turns:
         """An answer is there: write all that nothing stands before."""
         turns = self._waiting[sender]
         while turns and turns[0].said is not None:
-            reply, close, bodyless = turns.popleft().said or _NOTHING
-            sender.reply(reply, close=close, bodyless=bodyless)
+            turns.popleft().pass_on()
         if not turns:
             del self._waiting[sender]
 
@@ -55,5 +54,8 @@ class _Turn:
         self.said = reply, close, bodyless
         self._turns.answered(self._sender)
 
-
-_NOTHING = Reply(500, b""), True, False
+    def pass_on(self) -> None:
+        """It is its turn."""
+        if self.said is not None:
+            reply, close, bodyless = self.said
+            self._sender.reply(reply, close=close, bodyless=bodyless)

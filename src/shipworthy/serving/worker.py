@@ -19,12 +19,16 @@ from typing import Protocol
 import msgspec
 import uvloop
 
+from shipworthy.serving.access_log import AccessLog
 from shipworthy.serving.control import Drain, Ready, Report, Unable, decode_order, line
 from shipworthy.serving.heartbeat import Heartbeat
 from shipworthy.serving.many import Many
+from shipworthy.serving.observing import Observing, Watcher
 from shipworthy.serving.one import One
 from shipworthy.serving.server import Front, Server
 from shipworthy.serving.settings import WorkerSettings
+from shipworthy.serving.standby import Pages
+from shipworthy.serving.tracing import Tracing
 
 COLLECTIONS = (20_000, 20, 50)  # of the garbage collector: requests leave no cycles, so there is little to find
 SWITCH = 0.0005  # seconds until a thread that loads a model lets the loop go on, instead of Python's 0.005
@@ -62,6 +66,19 @@ class Desk(Protocol):
         """What the supervisor is told."""
         ...
 
+    @property
+    def pages(self) -> Pages:
+        """What needs no model and no loop."""
+        ...
+
+    def named(self, target: bytes) -> tuple[str, int]:
+        """Model and release that a request is for."""
+        ...
+
+    def look(self) -> None:
+        """Called about once a second."""
+        ...
+
     async def swap(self, folder: Path, connections: int) -> None:
         """Answer with what lies there. Raises what keeps it from that; then all stays as it was."""
         ...
@@ -77,6 +94,7 @@ class Worker:
     def __init__(self, settings: WorkerSettings, control: socket.socket) -> None:
         self._settings, self._control = settings, control
         self._stopping = False
+        self._watchers = _watchers(settings)
         self._desk: Desk = (Many if settings.many else One)(settings, self._why)
         self._writer: asyncio.StreamWriter | None = None
 
@@ -85,7 +103,17 @@ class Worker:
         loop = asyncio.get_running_loop()
         stop = asyncio.Event()
         heartbeat = Heartbeat(Path(self._settings.metrics), self._settings.name)
-        server = Server(self._desk.front, self._settings.limits, loop, heartbeat.beat)
+        front = Observing(self._desk.front, self._desk.named, self._watchers) if self._watchers else None
+
+        def beat() -> None:
+            heartbeat.beat()
+            self._desk.look()
+            if front is not None:
+                front.flush()
+
+        traced = self._settings.traces or bool(self._settings.access_log)
+        limits, pages = self._settings.limits, self._desk.pages
+        server = Server(front or self._desk.front, limits, loop, beat, pages, traced=traced)
         loop.add_signal_handler(signal.SIGTERM, stop.set)
         reader, self._writer = await asyncio.open_connection(sock=self._control)
         self._desk.front.metrics.begin()
@@ -102,6 +130,8 @@ class Worker:
         await server.drain()
         orders.cancel()
         self._desk.close()
+        if front is not None:
+            front.close()
 
     async def _obey(self, reader: asyncio.StreamReader, server: Server, stop: asyncio.Event) -> None:
         """Follow orders, one after the other, until the supervisor is gone."""
@@ -125,6 +155,16 @@ class Worker:
     def _say(self, report: Report) -> None:
         if self._writer is not None:
             self._writer.write(line(report))
+
+
+def _watchers(settings: WorkerSettings) -> list[Watcher]:
+    """Whoever is told of every request. WrongUse, OSError."""
+    watchers: list[Watcher] = []
+    if settings.access_log:
+        watchers.append(AccessLog(Path(settings.access_log)))
+    if settings.traces:
+        watchers.append(Tracing(settings.name))
+    return watchers
 
 
 def _unable(error: BaseException, folder: str) -> Unable:
