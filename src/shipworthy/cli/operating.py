@@ -32,17 +32,27 @@ Memory = Annotated[
 Models = Annotated[int, typer.Option(min=1, help="With --also: how many models each worker holds loaded.")]
 
 
+AccessLog = Annotated[Path | None, typer.Option(help="A file that gets a line of JSON for each request.")]
+Traces = Annotated[bool, typer.Option("--traces", help="Send OpenTelemetry spans to where OTEL_… says.")]
+
+
 def up(
     port: Port = None,
     page_port: Annotated[int | None, typer.Option(help="Port of the page; the server's + 1 if not given.")] = None,
     also: Also = None,
     memory: Memory = 1.0,
     models: Models = 1000,
+    access_log: AccessLog = None,
+    traces: Traces = False,
     project: Folder = HERE,
 ) -> None:
     """Serve, record, watch and refresh under one supervisor, and show the page."""
+    from shipworthy.serving.hosting import Room  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.up import How, run_up  # noqa: PLC0415 - start-up time
+
     roles = ("record", "watch", "refresh", "page")
-    _run(project, roles=roles, port=port, page_port=page_port, also=also, memory=memory, models=models)
+    room = Room(memory=int(memory * 1e9), models=models)
+    run_up(project, How(roles, port, page_port, tuple(also or ()), room, access_log, traces))
 
 
 def serve(
@@ -50,27 +60,16 @@ def serve(
     also: Also = None,
     memory: Memory = 1.0,
     models: Models = 1000,
+    access_log: AccessLog = None,
+    traces: Traces = False,
     project: Folder = HERE,
 ) -> None:
     """Serve the live release alone; record, watch and refresh are then somebody else's to run."""
-    _run(project, roles=(), port=port, page_port=None, also=also, memory=memory, models=models)
-
-
-def _run(
-    project: Path,
-    *,
-    roles: tuple[str, ...],
-    port: int | None,
-    page_port: int | None,
-    also: list[Path] | None,
-    memory: float,
-    models: int,
-) -> None:
     from shipworthy.serving.hosting import Room  # noqa: PLC0415 - start-up time
-    from shipworthy.wiring.up import run_up  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.up import How, run_up  # noqa: PLC0415 - start-up time
 
     room = Room(memory=int(memory * 1e9), models=models)
-    run_up(project, port=port, page_port=page_port, roles=roles, also=also or (), room=room)
+    run_up(project, How((), port, None, tuple(also or ()), room, access_log, traces))
 
 
 def score(

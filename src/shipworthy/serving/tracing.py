@@ -35,7 +35,7 @@ class Tracing:
         """A request was answered."""
         path, _, query = seen.path.partition("?")
         span = self._tracer.start_span(
-            f"{seen.method} {path}" if seen.model else seen.method,
+            f"{seen.method} {path}" if seen.status != 404 else seen.method,  # few names: anybody may ask for anything
             context=self._extract({TRACEPARENT.decode(): seen.trace}) if seen.trace else None,
             kind=self._kind,
             start_time=seen.began,

@@ -65,28 +65,33 @@ class Rollout:
             self.changed()
 
 
-def run_up(
-    folder: Path,
-    *,
-    port: int | None,
-    page_port: int | None,
-    roles: Sequence[str],
-    also: Sequence[Path] = (),
-    room: Room = ROOM,
-) -> None:
-    """Run until told to stop. With `also`, the models of these projects are served too, `room` of them loaded."""
+@dataclass(frozen=True)
+class How:
+    """What the command line says of a start."""
+
+    roles: tuple[str, ...] = ()  # around the server
+    port: int | None = None  # the contract's
+    page_port: int | None = None  # the server's + 1
+    also: tuple[Path, ...] = ()  # projects whose models are served, too
+    room: Room = ROOM  # with `also`
+    access_log: Path | None = None
+    traces: bool = False
+
+
+def run_up(folder: Path, how: How) -> None:
+    """Run until told to stop."""
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.INFO, datefmt="%H:%M:%S", stream=sys.stderr)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    found = layouts(folder, also)
+    found = layouts(folder, how.also)
     with contextlib.ExitStack() as held:
         for layout in found:
-            held.enter_context(hold(layout.state, f"shipworthy {'up' if roles else 'serve'}"))
+            held.enter_context(hold(layout.state, f"shipworthy {'up' if how.roles else 'serve'}"))
             prepare(layout)  # an explicit start: an older ledger is brought up to this code
         projects = with_something_live([open_project(layout.project) for layout in found])
         stop = Stop()
         with (
-            _serving(projects, port, room if also else None) as (supervisor, rollouts),
-            _children(rollouts, supervisor, page_port, roles) as kept,
+            _serving(projects, how) as (supervisor, rollouts),
+            _children(rollouts, supervisor, how) as kept,
         ):
             for rollout in rollouts:
                 _logger.info("%s@%d answers at %s", rollout.project.contract.name, rollout.serving, supervisor.url)
@@ -99,25 +104,25 @@ def run_up(
 
 
 @contextlib.contextmanager
-def _serving(
-    projects: Sequence[Project], port: int | None, room: Room | None
-) -> Iterator[tuple[Supervisor, list[Rollout]]]:
-    """A server for one project's live release or, with `room`, for those of all."""
+def _serving(projects: Sequence[Project], how: How) -> Iterator[tuple[Supervisor, list[Rollout]]]:
+    """A server for one project's live release or, where others are served too, for those of all."""
     first = projects[0]
     contract, layout = in_production(first).contract, first.layout
     releases = [(project, live, served(project, live)) for project in projects for live in (live_release(project),)]
     work = layout.state / "models" / contract.name / "serving"
     work.mkdir(parents=True, exist_ok=True)
-    fleet = Fleet(work, room) if room is not None else None
+    fleet = Fleet(work, how.room) if how.also else None
     serving = Serving(
         command=releases[0][2].command,
         logs=layout.logs(contract.name),
         work=work,
         trusted=trusted_folder(configuration()),
         host=contract.serving.host,
-        port=contract.serving.port if port is None else port,
+        port=contract.serving.port if how.port is None else how.port,
         workers=contract.serving.workers,
         many=fleet is not None,
+        access_log=how.access_log.resolve() if how.access_log is not None else None,
+        traces=how.traces,
     )
     supervisor = Supervisor(serving, fleet.begin(releases) if fleet is not None else releases[0][2].folder)
     supervisor.start()
@@ -138,15 +143,13 @@ def _swap(supervisor: Supervisor, project: Project, fleet: Fleet | None) -> Call
 
 
 @contextlib.contextmanager
-def _children(
-    rollouts: Sequence[Rollout], supervisor: Supervisor, page_port: int | None, roles: Sequence[str]
-) -> Iterator[list[Roles]]:
+def _children(rollouts: Sequence[Rollout], supervisor: Supervisor, how: How) -> Iterator[list[Roles]]:
     """The roles of each project; the pages stand at ports that follow each other."""
-    first_page = page_port or int(supervisor.url.rpartition(":")[2]) + 1
+    first_page = how.page_port or int(supervisor.url.rpartition(":")[2]) + 1
     kept: list[Roles] = []
     for index, rollout in enumerate(rollouts):
-        page = first_page + index if "page" in roles else None
-        one = Roles(rollout.project, supervisor.url, page, roles)
+        page = first_page + index if "page" in how.roles else None
+        one = Roles(rollout.project, supervisor.url, page, how.roles)
         rollout.changed = one.follow
         kept.append(one)
     try:
