@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -83,6 +84,8 @@ def test_a_line_a_request_in_their_order_and_a_moved_file_is_made_anew(shop):
             + b"nonsense\r\n\r\n"
         )
         statuses = [caller.answer()[0] for _ in range(4)]
+        while len(lines(path)) < len(statuses):  # written once the answers are
+            time.sleep(0.01)
         path.rename(shop.folder / "access.1")
         found = lines(shop.folder / "access.1")
         with Caller(url) as later:
