@@ -6,40 +6,35 @@ import json
 from pathlib import Path
 
 import httpx
+import pyarrow.parquet as pq
 import pytest
+from deltalake import DeltaTable
 from wiring.user import User, eventually
+
+# What is proven of these models is not the question here.
+UNPROVEN = ('enforcement = "block"', 'enforcement = "observe"')
+
+
+@pytest.fixture(scope="module")
+def two(begun: User, tmp_path_factory: pytest.TempPathFactory) -> tuple[User, User]:
+    """Two projects, each with a live release that ONNX Runtime answers for."""
+    folder = tmp_path_factory.mktemp("models")
+    made = []
+    for name, rate in (("patients", "0.1"), ("frail", "0.2")):
+        user = begun.copy(folder / name)
+        changes = [('name = "patients"', f'name = "{name}"'), ("learning_rate = 0.1", f"learning_rate = {rate}")]
+        user.edit("shipworthy.toml", UNPROVEN, *(change for change in changes if change[0] != change[1]))
+        user.run("train")
+        user.run("release", "latest")
+        made.append(user)
+    return made[0], made[1]
 
 
 @pytest.fixture
-def two(begun: User, user: User, tmp_path: Path) -> tuple[User, User]:
-    """Two projects, each with a live release that ONNX Runtime answers for."""
-    user.run("rollback")
-    other = begun.copy(tmp_path / "others" / "frail")
-    other.edit(
-        "shipworthy.toml",
-        ('name = "patients"', 'name = "frail"'),
-        ("learning_rate = 0.1", "learning_rate = 0.2"),
-        ('enforcement = "block"', 'enforcement = "observe"'),  # what is proven of it is not the question here
-    )
-    other.run("train")
-    other.run("release", "latest")
-    return user, other
-
-
-def test_models_of_two_projects_on_one_server_each_recorded_by_its_own(two: tuple[User, User], row):
-    user, other = two
-    with user.up("serve", "--also", other.folder.parent, "--models", 1) as up:
-        assert json.loads((other.layout.state / "up.json").read_bytes())["server"] == up.url
-        answers = {name: ask(up.url, name, row) for name in ("patients", "frail", "patients")}
-        assert {name: said["model"] for name, said in answers.items()} == {"patients": "patients", "frail": "frail"}
-        assert answers["patients"]["predictions"][0]["prediction"] != answers["frail"]["predictions"][0]["prediction"]
-        assert other.run("serve", "--port", 0, code=2).err.count("process")  # its state is held
-        [prediction] = answers["frail"]["predictions"]
-        assert other.json("lineage", prediction["id"])["prediction"]["release"] == answers["frail"]["release"]
-        # Release 2 of the first project needs an environment of its own: the one before goes on answering.
-        user.run("rollback")
-        eventually(lambda: "serve it apart" in up.said, "the refusal of a Python model")
-        assert ask(up.url, "patients", row)["release"] == 1
+def row(begun: User) -> dict[str, object]:
+    patient = pq.read_table(begun.folder / "data" / "patients.parquet").slice(0, 1).to_pylist()[0]
+    del patient["progression"]
+    return patient
 
 
 def ask(url: str, model: str, row: dict) -> dict:
@@ -48,7 +43,35 @@ def ask(url: str, model: str, row: dict) -> dict:
     return answer.json()
 
 
-def test_what_cannot_share_a_server_is_refused_by_name(user: User, begun: User, tmp_path: Path):
+def recorded(user: User, model: str) -> list[str]:
+    table = user.layout.predictions(model)
+    return DeltaTable(str(table)).to_pyarrow_dataset().to_table()["prediction_id"].to_pylist()
+
+
+def test_models_of_two_projects_on_one_server_each_recorded_by_its_own(two: tuple[User, User], row):
+    user, other = two
+    ids: dict[str, list[str]] = {"patients": [], "frail": []}
+    with user.up("up", "--also", other.folder.parent, "--models", 1) as up:
+        assert json.loads((other.layout.state / "up.json").read_bytes())["server"] == up.url
+        answers = {}
+        for name in ("patients", "frail", "patients"):
+            answers[name] = ask(up.url, name, row)
+            ids[name].append(answers[name]["predictions"][0]["id"])
+        assert {name: said["model"] for name, said in answers.items()} == {"patients": "patients", "frail": "frail"}
+        assert answers["patients"]["predictions"][0]["prediction"] != answers["frail"]["predictions"][0]["prediction"]
+        assert "process" in other.run("serve", "--port", 0, code=2).err  # its state is held
+        assert other.json("lineage", ids["frail"][0])["prediction"]["release"] == answers["frail"]["release"]
+        other.edit("shipworthy.toml", ("learning_rate = 0.2", "learning_rate = 0.3"))
+        other.run("train")
+        other.run("release", "latest")
+        eventually(lambda: ask(up.url, "frail", row)["release"] == 2, "the other model's second release")
+        assert ask(up.url, "patients", row)["release"] == 1
+    assert set(ids["patients"]) < set(recorded(user, "patients"))
+    assert set(ids["frail"]) < set(recorded(other, "frail"))
+
+
+def test_what_cannot_share_a_server_is_refused_by_name(two: tuple[User, User], tmp_path: Path):
+    user, _ = two
     assert "named twice" in user.run("serve", "--also", user.folder, code=2).err
     assert "there is no shipworthy.toml" in user.run("serve", "--also", tmp_path / "nothing", code=2).err
     same = user.copy(tmp_path / "copy")
