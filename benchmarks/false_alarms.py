@@ -24,7 +24,7 @@ import numpy as np
 from shipworthy import clock
 from shipworthy.contract.records import Feature, Monitoring
 from shipworthy.counts import bins, reference
-from shipworthy.monitoring.evidence import Evidence
+from shipworthy.monitoring.gathering import Evidence
 from shipworthy.monitoring.promise import YEAR, chance_a_window
 from shipworthy.monitoring.self_consistency import regime
 

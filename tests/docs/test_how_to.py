@@ -27,6 +27,7 @@ CHAINS = (
     ("train-by-a-command",),
     ("use-mlflow-or-wandb",),
     ("verify-a-release",),
+    ("watch-without-a-server",),
 )
 
 

@@ -7,7 +7,7 @@ import pytest
 from monitoring.streams import DAILY, ONE_BET, ROWS, moved, shares, windows
 
 from shipworthy.counts.reference import Regime
-from shipworthy.monitoring.evidence import Evidence, follow
+from shipworthy.monitoring.gathering import Evidence, follow
 from shipworthy.monitoring.promise import chance_a_window, select
 
 LIMIT = log(1 / chance_a_window(DAILY))

@@ -8,7 +8,7 @@ from shipworthy import clock
 from shipworthy.contract.records import Feature, Monitoring
 from shipworthy.counts import bins
 from shipworthy.counts import reference as references
-from shipworthy.monitoring.evidence import follow
+from shipworthy.monitoring.gathering import follow
 from shipworthy.monitoring.promise import chance_a_window
 from shipworthy.monitoring.self_consistency import settle
 

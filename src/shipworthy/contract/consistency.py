@@ -230,7 +230,7 @@ def _labels(draft: Draft) -> Iterator[Mistake]:
     monitoring, retraining = draft.tables["monitoring"], draft.tables["retraining"]
     on = retraining.get("on") or ()
     needs_labels = "the truth comes back by [labels], which is missing"
-    if not labels.written and monitoring.get("performance") is not None:
+    if draft.needs != "watching" and not labels.written and monitoring.get("performance") is not None:
         yield monitoring.wrong("performance", "no performance without [labels]", needs_labels)
     elif "performance" in on and "performance" not in monitoring.written:
         hint = "how much worse than at the gate is an alarm: [monitoring] performance = 0.02"

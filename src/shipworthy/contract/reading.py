@@ -3,7 +3,7 @@
 What a contract has to hold depends on what it is read for. Training and all that follows need the whole. Rehearsing,
 which comes before any model, needs [features], [serving] and a model's name: read with `needs="serving"`, a contract
 may leave out [purpose], [data], `model.task` and `model.train`, which are then blank ("classification" for the task).
-Whatever is written is checked either way.
+Watching a log of predictions (`needs="watching"`) does without a name, too. Whatever is written is checked either way.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ from shipworthy.contract.rules import (
 )
 from shipworthy.contract.sources import LIVING_SOURCE, SOURCE
 
-Needs = Literal["training", "serving"]
+Needs = Literal["training", "serving", "watching"]
 
 
 @dataclass(frozen=True, slots=True)

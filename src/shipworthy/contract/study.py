@@ -74,6 +74,11 @@ def study(table: pa.Table, target: str | None = None) -> Study:
     return Study(table.num_rows, rest, chosen, guessed, task, labels, time, _days(table[time]) if time else 0.0)
 
 
+def study_columns(table: pa.Table) -> tuple[Studied, ...]:
+    """What each column of a sample (n rows) could be as an input, whatever is predicted from it."""
+    return tuple(_column(name, table[name]) for name in table.column_names)
+
+
 def type_of(kind: pa.DataType) -> FeatureType | None:
     """The contract's type of an Arrow type; None where it has none."""
     if pa.types.is_dictionary(kind):

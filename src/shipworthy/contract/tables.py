@@ -14,6 +14,7 @@ from shipworthy.contract.sources import without_password
 from shipworthy.contract.toml import dotted, written
 from shipworthy.errors import Mistake
 
+_NAMELESS = "model"  # what is only watched needs no name
 _LONGEST = 80  # characters of a value that a message shows
 
 
@@ -95,4 +96,6 @@ def _defaults(table: Table, needs: Needs) -> dict[str, Any]:
     fields = msgspec.structs.fields(table.record)
     found: dict[str, Any] = {one.name: one.default for one in fields if one.default is not msgspec.NODEFAULT}
     found = {name: value for name, value in found.items() if name in table.rules}
-    return {**found, **table.blank} if needs == "serving" else found
+    if needs == "watching" and "name" in table.required:
+        found["name"] = _NAMELESS
+    return {**found, **table.blank} if needs != "training" else found

@@ -12,8 +12,8 @@ from shipworthy import digest
 from shipworthy.contract.records import Monitoring
 from shipworthy.counts.reference import Payoff, Reference
 from shipworthy.counts.windows import Counts, encode
-from shipworthy.monitoring.evidence import Evidence, Reading
 from shipworthy.monitoring.familiar import familiar
+from shipworthy.monitoring.gathering import Evidence, Reading
 from shipworthy.monitoring.promise import CONFIRMING, Selection, chance_a_window, select
 from shipworthy.monitoring.records import LEAST_LOG10, VERSION, PayoffEvidence, WindowEvidence
 from shipworthy.monitoring.self_consistency import settle

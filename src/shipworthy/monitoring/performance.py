@@ -57,6 +57,16 @@ def declines(metric: Metric, qualities: Sequence[Quality], promised: Promised, a
     return found
 
 
+def begun(evidence: Sequence[Decline]) -> int:
+    """Start of the window after which the evidence, at least one window long, has only grown."""
+    start = evidence[-1].window
+    for later, earlier in zip(reversed(evidence), reversed(evidence[:-1]), strict=False):
+        if earlier.log_sum >= later.log_sum or earlier.log_sum < 0:
+            break
+        start = earlier.window
+    return start
+
+
 _LOG_STAKES = float(np.log(len(_STAKES)))
 
 

@@ -13,6 +13,8 @@ import msgspec
 
 Verdict = Literal["quiet", "first", "again"]
 
+FALLEN = 2.0  # log10 below the threshold at which an episode is over
+
 
 class Raised(msgspec.Struct, frozen=True):
     """An alarm of a release that has been raised."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from shipworthy.contract.records import Monitoring
 from shipworthy.counts.reference import Origin, Payoff, Reference, Regime
 from shipworthy.monitoring.clustering import STRETCHES, design_effect
-from shipworthy.monitoring.evidence import FEWEST_ORDERED, Evidence
+from shipworthy.monitoring.gathering import FEWEST_ORDERED, Evidence
 from shipworthy.monitoring.promise import chance_a_window
 from shipworthy.monitoring.witnesses.fixed import cells, half_lines
 

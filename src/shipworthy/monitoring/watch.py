@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import log
 
 from shipworthy.contract.records import Contract, Monitoring
 from shipworthy.counts.reference import Reference
@@ -19,12 +18,10 @@ from shipworthy.monitoring.closing import closed_windows, newest_event_time, rel
 from shipworthy.monitoring.following import Followed, Following, log10
 from shipworthy.monitoring.labelled import Labelled
 from shipworthy.monitoring.labels import KnownLabels, open_source
-from shipworthy.monitoring.performance import Decline, Promised, declines
+from shipworthy.monitoring.performance import Decline, Promised, begun, declines
 from shipworthy.monitoring.records import Alarm, AlarmCause, Quality, WindowEvidence
 from shipworthy.store.layout import Layout
 from shipworthy.store.ledger import Entry, Ledger
-
-_FALLEN = 2.0  # log10 below the threshold at which an episode is over
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +74,7 @@ class Watch:
             alarm = entry.decode(Alarm)
             if not self._is_live(alarm.release):
                 found[entry.id] = f"release {alarm.release} is not live any more"
-            elif rearming.over(self._standing(alarm.release, alarm.cause), alarm.event_time, _FALLEN):
+            elif rearming.over(self._standing(alarm.release, alarm.cause), alarm.event_time, rearming.FALLEN):
                 found[entry.id] = "the evidence has fallen far below what raises an alarm"
         return found
 
@@ -163,7 +160,7 @@ class Watch:
             for entry in self._ledger.entries("alarm", self._model, subject=_subject(release))
             if (alarm := entry.decode(Alarm)).cause == cause
         ]
-        return rearming.verdict(standing, raised, self._contract.retraining.wait, _FALLEN)
+        return rearming.verdict(standing, raised, self._contract.retraining.wait, rearming.FALLEN)
 
     def _standing(self, release: int, cause: AlarmCause) -> Sequence[tuple[int, float]]:
         watched = self._watched(release)
@@ -218,7 +215,7 @@ class Watch:
             return []
         newest, threshold = evidence[-1], watched.following.log_threshold
         quality = self._known_qualities()[release, newest.window]
-        alarm = alarming.of_decline(quality, newest, promised, _begun(evidence), threshold, repeated=verdict == "again")
+        alarm = alarming.of_decline(quality, newest, promised, begun(evidence), threshold, repeated=verdict == "again")
         key = f"{release}:{newest.window}:performance"
         if self._ledger.by_key("alarm", self._model, key) is not None:
             return []
@@ -249,13 +246,3 @@ def _subject(release: int) -> str:
 
 def _same(one: Quality, other: Quality) -> bool:
     return (one.value, one.labelled, one.rows) == (other.value, other.labelled, other.rows)
-
-
-def _begun(evidence: Sequence[Decline]) -> int:
-    """Start of the window after which the evidence has only grown."""
-    begun = evidence[-1].window
-    for later, earlier in zip(reversed(evidence), reversed(evidence[:-1]), strict=False):
-        if earlier.log_sum >= later.log_sum or earlier.log_sum < log(1):
-            break
-        begun = earlier.window
-    return begun

@@ -5,7 +5,7 @@ So a job that was killed can go on at the chunk where it stopped.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,11 +35,14 @@ class _File:
 class Rows:
     """A table to score. `identity` names its rows: another version or another byte is another one."""
 
-    def __init__(self, location: str) -> None:
-        """`location` is a Delta table, a Parquet file or a folder of such. NotFound, WrongUse."""
+    def __init__(self, location: str, version: int | None = None) -> None:
+        """`location` is a Delta table (its newest version unless one is named), a Parquet file or a folder of such.
+
+        NotFound, WrongUse.
+        """
         self._store: ObjectStore | None = None
         if "://" in location or (Path(location) / "_delta_log").is_dir():
-            self.identity, self.schema, self._files = self._of_delta(location)
+            self.identity, self.schema, self._files = self._of_delta(location, version)
         else:
             self.identity, self.schema, self._files = _of_parquet(Path(location))
         self._counts = [self._open(file).metadata.num_rows for file in self._files]
@@ -59,6 +62,22 @@ class Rows:
                 waiting, held = [whole.slice(size)], held - size
         if held:
             yield pa.concat_tables(waiting)
+
+    def parts(self, columns: Sequence[str], size: int = _BATCH) -> Iterator[tuple[str, pa.Table]]:
+        """Those of the named columns that a file has, a part of at most `size` rows at a time, beside the file's name.
+
+        Types are the file's own: whoever reads decides what a change of them means.
+        """
+        for file in self._files:
+            source = self._open(file)
+            there = [name for name in columns if name in source.schema_arrow.names]
+            constant = [name for name in columns if name in file.constants]
+            for batch in source.iter_batches(size, columns=there):
+                part = pa.Table.from_batches([batch])
+                for name in constant:
+                    kind = self.schema.field(name).type
+                    part = part.append_column(name, _repeated(file.constants[name], kind, batch.num_rows))
+                yield file.path, part
 
     def _batches(self, start: int) -> Iterator[pa.Table]:
         """All rows from position `start` on, a part at a time."""
@@ -87,9 +106,9 @@ class Rows:
         reader: Any = obstore.open_reader(self._store, file.path)
         return pq.ParquetFile(pa.PythonFile(reader, mode="r"))
 
-    def _of_delta(self, location: str) -> tuple[str, pa.Schema, list[_File]]:
+    def _of_delta(self, location: str, version: int | None) -> tuple[str, pa.Schema, list[_File]]:
         try:
-            table = DeltaTable(location)
+            table = DeltaTable(location, version=version)
         except TableNotFoundError:
             raise NotFound(f"{location} is no Delta table") from None
         unreadable = _UNREADABLE.intersection(table.protocol().reader_features or ())

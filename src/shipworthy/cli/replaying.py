@@ -1,0 +1,115 @@
+"""What `watch --log` prints: the reference and its promise, alarms with what quality did, and the rules of others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from shipworthy import clock
+from shipworthy.cli.console import Progress, marked, say, say_json, say_plain, table
+from shipworthy.replay.records import Compared, Replay, Told
+from shipworthy.replay.roles import Asked
+from shipworthy.wiring.replaying import Settings, watch_log
+
+
+def replay_log(folder: Path, log: str, asked: Asked, settings: Settings, *, json: bool) -> None:
+    """Replay a log and print what came of it."""
+    with Progress(json).shown() as report:
+        replay = watch_log(folder, log, asked, settings, report)
+    if json:
+        say_json(replay)
+    else:
+        say_replay(replay)
+
+
+def say_replay(replay: Replay) -> None:
+    """A replay for people."""
+    _say_log(replay)
+    for note in replay.notes:
+        say_plain(f"  {note}")
+    say(*(marked("undecided", words) for words in replay.cannot))
+    table("How evidence is counted", ("watched", "a bet a", "drift beyond"), _regimes(replay))
+    _say_alarms(replay)
+    if replay.falls:
+        _say_falls(replay)
+    if replay.compared:
+        _say_compared(replay)
+
+
+def day(instant: int) -> str:
+    """An instant without what it does not say."""
+    return clock.to_iso(instant).removesuffix("T00:00:00Z")
+
+
+def quality_words(told: Told, replay: Replay) -> str:
+    """What quality did about an alarm, in plain words."""
+    values = ""
+    if told.quality_before is not None and told.quality_since is not None:
+        values = f" ({replay.metric} {told.quality_before:.4g} before, {told.quality_since:.4g} since)"
+    windows = f"{told.windows} windows" if told.windows != 1 else "1 window"
+    return {
+        "before": f"{windows} before quality was sure to have fallen{values}",
+        "after": f"{windows} after quality was sure to have fallen{values}",
+        "none": f"quality did not fall{values}",
+        "unknown": "no labels say what quality did",
+    }[told.relation]
+
+
+def _say_log(replay: Replay) -> None:
+    reference, last = replay.reference, replay.evidence[-1].end
+    quality = "" if reference.quality is None else f"; {replay.metric} {reference.quality:.4g}"
+    say_plain(
+        f"{replay.log}: {replay.rows:,} rows",
+        f"  reference: {reference.words}, {reference.rows:,} rows in {reference.windows} windows{quality}",
+        f"  watched: {len(replay.evidence)} windows of {clock.spoken(replay.window)}, "
+        f"{day(replay.evidence[0].window)} to {day(last)}",
+        f"  promise: false alarms at most {replay.false_alarms:g} a year for all {len(replay.regimes)} together; "
+        f"drift is more than {replay.drift:.0%} of rows moved",
+    )
+
+
+def _regimes(replay: Replay) -> list[Sequence[str]]:
+    return [(regime.payoff, regime.bets, f"{regime.drift:.0%}") for regime in replay.regimes]
+
+
+def _say_alarms(replay: Replay) -> None:
+    if not replay.alarms:
+        say(marked("passed", "no alarm"))
+    for told in replay.alarms:
+        say(marked("blocked", f"{day(told.alarm.event_time)}  {told.alarm.words}"))
+        if told.alarm.explained:
+            parts = (f"{one.feature} {one.change:+.3g}" for one in told.alarm.explained[:3])
+            say_plain(f"    goes with a change of the score by: {', '.join(parts)}")
+        say_plain(f"    {quality_words(told, replay)}")
+
+
+def _say_falls(replay: Replay) -> None:
+    for fall in replay.falls:
+        until = "and has not come back" if fall.ended is None else f"until {day(fall.ended)}"
+        say_plain(f"{replay.metric} fell, it seems since {day(fall.since)}, sure on {day(fall.known)}, {until}")
+
+
+def _say_compared(replay: Replay) -> None:
+    labelled = bool(replay.quality)
+    columns = ["rule", "pages", "runs of windows", "the first"]
+    columns += ["before quality fell", "after", "without"] if labelled else []
+    rows = [_compared(one, labelled=labelled) for one in (*replay.compared, _ours(replay))]
+    table("The same windows by other rules, which page when any column is beyond their limit", columns, rows)
+    drift = [told for told in replay.alarms if told.alarm.cause == "drift"]
+    before = sum(told.relation == "before" for told in drift)
+    fell = f", {before} of them before quality fell" if labelled else ""
+    for one in replay.compared:
+        say_plain(f"{one.words} in any column: would have paged {one.pages:,} times; this one {len(drift):,}{fell}")
+
+
+def _ours(replay: Replay) -> Compared:
+    drift = [told for told in replay.alarms if told.alarm.cause == "drift"]
+    relations = [told.relation for told in drift]
+    first = drift[0].alarm.event_time if drift else None
+    counts = [relations.count(name) for name in ("before", "after", "none")]
+    return Compared("shipworthy", "", len(drift), len(drift), first, *counts)
+
+
+def _compared(one: Compared, *, labelled: bool) -> Sequence[str]:
+    found = [one.words or one.rule, f"{one.pages:,}", f"{one.runs:,}", "never" if one.first is None else day(one.first)]
+    return [*found, f"{one.before:,}", f"{one.after:,}", f"{one.none:,}"] if labelled else found

@@ -1,0 +1,1 @@
+"""Replay: a table of past predictions, watched as it would have been, and what other rules would have said of it."""
