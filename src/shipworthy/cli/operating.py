@@ -165,7 +165,19 @@ def watch(  # noqa: PLR0913 - an option each
         replay_log(project, log, asked, settings, json=json)
         return
     _only_with_log(
-        reference, time, score, prediction, label, classes, features, window, drift, false_alarms, metric, compare
+        reference,
+        time,
+        score,
+        prediction,
+        label,
+        classes,
+        features,
+        window,
+        drift,
+        false_alarms,
+        metric,
+        compare,
+        json or None,
     )
     from shipworthy.wiring.watch import run_watch  # noqa: PLC0415 - start-up time
 
@@ -178,7 +190,7 @@ def _names(text: str | None) -> tuple[str, ...] | None:
 
 def _only_with_log(*given: object) -> None:
     if any(value is not None and value != [] for value in given):
-        raise WrongUse("options on a log were given, and no log: name it by --log")
+        raise WrongUse("expected --log with these options: they are about a table of past predictions")
 
 
 def _drill(project: Path) -> None:
