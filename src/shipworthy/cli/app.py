@@ -22,6 +22,7 @@ from shipworthy.cli import (
     starting,
     telling,
     tracking,
+    watching,
 )
 from shipworthy.cli.console import say_error
 from shipworthy.errors import ShipworthyError
@@ -40,6 +41,7 @@ for family in (
     services,
     proving,
     operating,
+    watching,
     telling,
     looking,
     comparing,

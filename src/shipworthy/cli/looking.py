@@ -1,4 +1,4 @@
-"""Commands that only read: status, lineage, predict, show."""
+"""Commands that only read: status, report, lineage, predict, show."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from shipworthy.cli.console import say_json, say_plain
+from shipworthy.cli.console import marked, say, say_json, say_plain
 from shipworthy.cli.options import HERE, Folder, Json
 
 
 def register(app: typer.Typer) -> None:
     """Add this family's commands."""
-    for command in (status, lineage, predict, show):
+    for command in (status, report, lineage, predict, show):
         app.command()(command)
 
 
@@ -28,6 +28,26 @@ def status(project: Folder = HERE, json: Json = False) -> None:
         say_json(found)
     else:
         say_status(found)
+
+
+def report(
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="Where the report goes, as one HTML file.")],
+    since: Annotated[str | None, typer.Option(help="First day, as in 2013-04-01; else the first.")] = None,
+    until: Annotated[str | None, typer.Option(help="Last day; else the newest.")] = None,
+    project: Folder = HERE,
+    json: Json = False,
+) -> None:
+    """Write the report of a period: alarms, what moved, evidence, quality, and what became of it."""
+    from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.reporting import check, period_of, write  # noqa: PLC0415 - start-up time
+
+    check(target)
+    view = period_of(open_project(project), since, until)
+    write(view, target)
+    if json:
+        say_json(view)
+    else:
+        say(marked("done", f"the report of {view.title} is {target}: {len(view.alarms)} alarms"))
 
 
 def lineage(

@@ -7,19 +7,28 @@ from pathlib import Path
 
 from shipworthy import clock
 from shipworthy.cli.console import Progress, marked, say, say_json, say_plain, table
-from shipworthy.replay.records import Compared, Replay, Told
+from shipworthy.dashboard.period import of_replay
+from shipworthy.replay.quality import words
+from shipworthy.replay.records import Compared, Replay
 from shipworthy.replay.roles import Asked
 from shipworthy.wiring.replaying import Settings, watch_log
+from shipworthy.wiring.reporting import check, write
 
 
-def replay_log(folder: Path, log: str, asked: Asked, settings: Settings, *, json: bool) -> None:
-    """Replay a log and print what came of it."""
+def replay_log(folder: Path, log: str, asked: Asked, settings: Settings, *, report_to: Path | None, json: bool) -> None:
+    """Replay a log, print what came of it, and write its report where one is wanted."""
+    if report_to is not None:
+        check(report_to)
     with Progress(json).shown() as report:
         replay = watch_log(folder, log, asked, settings, report)
+    if report_to is not None:
+        write(of_replay(replay), report_to)
     if json:
         say_json(replay)
-    else:
-        say_replay(replay)
+        return
+    say_replay(replay)
+    if report_to is not None:
+        say(marked("done", f"the report is {report_to}"))
 
 
 def say_replay(replay: Replay) -> None:
@@ -27,7 +36,7 @@ def say_replay(replay: Replay) -> None:
     _say_log(replay)
     for note in replay.notes:
         say_plain(f"  {note}")
-    say(*(marked("undecided", words) for words in replay.cannot))
+    say(*(marked("undecided", sentence) for sentence in replay.cannot))
     table("How evidence is counted", ("watched", "a bet a", "drift beyond"), _regimes(replay))
     _say_alarms(replay)
     if replay.falls:
@@ -36,23 +45,9 @@ def say_replay(replay: Replay) -> None:
         _say_compared(replay)
 
 
-def day(instant: int) -> str:
+def _day(instant: int) -> str:
     """An instant without what it does not say."""
     return clock.to_iso(instant).removesuffix("T00:00:00Z")
-
-
-def quality_words(told: Told, replay: Replay) -> str:
-    """What quality did about an alarm, in plain words."""
-    values = ""
-    if told.quality_before is not None and told.quality_since is not None:
-        values = f" ({replay.metric} {told.quality_before:.4g} before, {told.quality_since:.4g} since)"
-    windows = f"{told.windows} windows" if told.windows != 1 else "1 window"
-    return {
-        "before": f"{windows} before quality was sure to have fallen{values}",
-        "after": f"{windows} after quality was sure to have fallen{values}",
-        "none": f"quality did not fall{values}",
-        "unknown": "no labels say what quality did",
-    }[told.relation]
 
 
 def _say_log(replay: Replay) -> None:
@@ -62,7 +57,7 @@ def _say_log(replay: Replay) -> None:
         f"{replay.log}: {replay.rows:,} rows",
         f"  reference: {reference.words}, {reference.rows:,} rows in {reference.windows} windows{quality}",
         f"  watched: {len(replay.evidence)} windows of {clock.spoken(replay.window)}, "
-        f"{day(replay.evidence[0].window)} to {day(last)}",
+        f"{_day(replay.evidence[0].window)} to {_day(last)}",
         f"  promise: false alarms at most {replay.false_alarms:g} a year for all {len(replay.regimes)} together; "
         f"drift is more than {replay.drift:.0%} of rows moved",
     )
@@ -76,17 +71,17 @@ def _say_alarms(replay: Replay) -> None:
     if not replay.alarms:
         say(marked("passed", "no alarm"))
     for told in replay.alarms:
-        say(marked("blocked", f"{day(told.alarm.event_time)}  {told.alarm.words}"))
+        say(marked("blocked", f"{_day(told.alarm.event_time)}  {told.alarm.words}"))
         if told.alarm.explained:
             parts = (f"{one.feature} {one.change:+.3g}" for one in told.alarm.explained[:3])
             say_plain(f"    goes with a change of the score by: {', '.join(parts)}")
-        say_plain(f"    {quality_words(told, replay)}")
+        say_plain(f"    {words(told, replay.metric)}")
 
 
 def _say_falls(replay: Replay) -> None:
     for fall in replay.falls:
-        until = "and has not come back" if fall.ended is None else f"until {day(fall.ended)}"
-        say_plain(f"{replay.metric} fell, it seems since {day(fall.since)}, sure on {day(fall.known)}, {until}")
+        until = "and has not come back" if fall.ended is None else f"until {_day(fall.ended)}"
+        say_plain(f"{replay.metric} fell, it seems since {_day(fall.since)}, sure on {_day(fall.known)}, {until}")
 
 
 def _say_compared(replay: Replay) -> None:
@@ -111,5 +106,10 @@ def _ours(replay: Replay) -> Compared:
 
 
 def _compared(one: Compared, *, labelled: bool) -> Sequence[str]:
-    found = [one.words or one.rule, f"{one.pages:,}", f"{one.runs:,}", "never" if one.first is None else day(one.first)]
+    found = [
+        one.words or one.rule,
+        f"{one.pages:,}",
+        f"{one.runs:,}",
+        "never" if one.first is None else _day(one.first),
+    ]
     return [*found, f"{one.before:,}", f"{one.after:,}", f"{one.none:,}"] if labelled else found

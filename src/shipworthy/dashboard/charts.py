@@ -9,10 +9,20 @@ import altair as alt
 
 from shipworthy import clock
 from shipworthy.dashboard.view import EvidenceView, Mark, QualityView, TrafficView
+from shipworthy.monitoring.records import Moved
 
 SHOWN = 6  # payoffs with a colour of their own: the strongest
+CAUSES = 3  # payoffs of an alarm whose bins are drawn
+BEFORE_AND_AFTER = ["#adb5bd", "#c92a2a"]
 CAP = 12.0  # strengths above 10^12 say nothing more and would flatten the rest
-COLOURS = {"alarm": "#c92a2a", "released": "#2b8a3e", "held": "#e67700", "broken input": "#862e9c", "failed": "#862e9c"}
+COLOURS = {
+    "quality fell": "#862e9c",
+    "alarm": "#c92a2a",
+    "released": "#2b8a3e",
+    "held": "#e67700",
+    "broken input": "#862e9c",
+    "failed": "#862e9c",
+}
 Spec = dict[str, Any]
 
 
@@ -57,6 +67,8 @@ def quality_chart(quality: Sequence[QualityView], marks: Sequence[Mark], metric:
         {"window": _iso(point.window), "value": point.value, "rows": point.rows, "release": f"@{point.release}"}
         for point in quality
     ]
+    # One release needs no name; alt.Undefined draws the usual legend.
+    legend = None if len({point.release for point in quality}) < 2 else alt.Undefined
     dots = (
         alt.Chart(_data(rows))
         .mark_circle(opacity=0.45)
@@ -64,7 +76,7 @@ def quality_chart(quality: Sequence[QualityView], marks: Sequence[Mark], metric:
             x=_time("window"),
             y=alt.Y("value:Q", title=metric, scale=alt.Scale(zero=False)),
             size=alt.Size("rows:Q", legend=None, scale=alt.Scale(range=[8, 60])),
-            color=alt.Color("release:N", title="release"),
+            color=alt.Color("release:N", title="release", legend=legend),
             tooltip=["window:T", "value:Q", "rows:Q", "release:N"],
         )
     )
@@ -79,6 +91,54 @@ def quality_chart(quality: Sequence[QualityView], marks: Sequence[Mark], metric:
         floor = alt.Chart(_data([{"minimum": minimum}]))
         layers.append(floor.mark_rule(strokeDash=[5, 4], color="#868e96").encode(y="minimum:Q"))
     return _finished(alt.layer(*layers), 200)
+
+
+def distance_chart(evidence: Sequence[EvidenceView], marks: Sequence[Mark]) -> Spec:
+    """Total variation between each window and the reference: drift that is allowed can be seen to grow, too."""
+    shown = _strongest(evidence)
+    rows = [
+        {"window": _iso(point.window), "payoff": point.payoff, "distance": round(point.distance, 4)}
+        for point in evidence
+        if point.payoff in shown
+    ]
+    lines = (
+        alt.Chart(_data(rows))
+        .mark_line(strokeWidth=1.4)
+        .encode(
+            x=_time("window"),
+            y=alt.Y("distance:Q", title="rows moved", axis=alt.Axis(format="%")),
+            color=alt.Color("payoff:N", title="payoff", sort=shown),
+        )
+    )
+    return _finished(alt.layer(lines, *_marks(marks)), 170)
+
+
+def bins_chart(moved: Sequence[Moved]) -> Spec:
+    """The bins that moved most of the payoffs that moved most: their share of the reference, and since."""
+    rows = [
+        {"payoff": one.payoff, "bin": cell.bin, "of": name, "share": share}
+        for one in moved[:CAUSES]
+        for cell in one.bins
+        for name, share in (("reference", cell.before), ("since", cell.after))
+    ]
+    bars = (
+        alt.Chart(_data(rows))
+        .mark_bar()
+        .encode(
+            x=alt.X("share:Q", title="share of rows", axis=alt.Axis(format="%")),
+            y=alt.Y("bin:N", title=None, sort=None),
+            yOffset=alt.YOffset("of:N", sort=["reference", "since"]),
+            color=alt.Color("of:N", title=None, scale=alt.Scale(domain=["reference", "since"], range=BEFORE_AND_AFTER)),
+        )
+        .properties(width=280, height=alt.Step(13))
+    )
+    spec: Spec = (
+        bars.facet(column=alt.Column("payoff:N", title=None, sort=None))
+        .resolve_scale(y="independent", x="independent")
+        .configure_view(stroke=None)
+        .to_dict()
+    )
+    return spec
 
 
 def rate_chart(traffic: Sequence[TrafficView], promised: float) -> Spec:
@@ -117,7 +177,8 @@ def _marks(marks: Sequence[Mark]) -> list[alt.Chart]:
     rows = [{"at": _iso(mark.at), "kind": mark.kind, "words": mark.words} for mark in marks]
     if not rows:
         return []
-    colours = alt.Scale(domain=list(COLOURS), range=list(COLOURS.values()))
+    present = [kind for kind in COLOURS if kind in {mark.kind for mark in marks}]
+    colours = alt.Scale(domain=present, range=[COLOURS[kind] for kind in present])
     rules = (
         alt.Chart(_data(rows))
         .mark_rule(strokeWidth=1.6)

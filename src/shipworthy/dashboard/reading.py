@@ -55,7 +55,7 @@ def read_view(
         releases=releases,
         evidence=_evidence(ledger, model),
         quality=_quality(ledger, model),
-        marks=_marks(ledger, model),
+        marks=marks_of(ledger, model),
         alerts=alerts,
         waivers=tuple(waivers),
         promise=(
@@ -115,7 +115,8 @@ def _quality(ledger: Ledger, model: str) -> tuple[QualityView, ...]:
     )
 
 
-def _marks(ledger: Ledger, model: str) -> tuple[Mark, ...]:
+def marks_of(ledger: Ledger, model: str) -> tuple[Mark, ...]:
+    """Alarms and ends of refreshes, oldest first."""
     alarms = (entry.decode(Alarm) for entry in ledger.entries("alarm", model))
     refreshes = (entry.decode(Refresh) for entry in ledger.entries("refresh", model))
     marks: Iterable[Mark] = (

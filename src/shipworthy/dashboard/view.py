@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-MarkKind = Literal["alarm", "released", "held", "broken input", "failed", "rolled back"]
+MarkKind = Literal["alarm", "released", "held", "broken input", "failed", "rolled back", "quality fell"]
 
 
 class CheckView(msgspec.Struct, frozen=True):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import log
 
-from shipworthy.contract.records import Metric
 from shipworthy.monitoring import alarming, rearming
 from shipworthy.monitoring.following import log10
 from shipworthy.monitoring.performance import Decline, Promised, begun
@@ -72,8 +71,15 @@ def mean(qualities: Sequence[Quality]) -> float | None:
     return sum(value * count for value, count in known) / rows if rows else None
 
 
-def worse_words(metric: Metric, before: float | None, since: float | None) -> str:
-    """Two figures as a person would say them; "" where there are none."""
-    if before is None or since is None:
-        return ""
-    return f"{metric} {before:.4g} before, {since:.4g} since"
+def words(told: Told, metric: str | None) -> str:
+    """What quality did about an alarm, in plain words."""
+    values = ""
+    if told.quality_before is not None and told.quality_since is not None:
+        values = f" ({metric} {told.quality_before:.4g} before, {told.quality_since:.4g} since)"
+    windows = f"{told.windows} windows" if told.windows != 1 else "1 window"
+    return {
+        "before": f"{windows} before quality was sure to have fallen{values}",
+        "after": f"{windows} after quality was sure to have fallen{values}",
+        "none": f"quality did not fall{values}",
+        "unknown": "no labels say what quality did",
+    }[told.relation]

@@ -1,0 +1,97 @@
+"""The command `watch`: what closes, a drill, or a log of the past."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shipworthy.cli.console import marked, say
+from shipworthy.cli.options import HERE, Folder, Json
+from shipworthy.errors import Refused, WrongUse
+
+
+def register(app: typer.Typer) -> None:
+    """Add this family's command."""
+    app.command()(watch)
+
+
+def watch(  # noqa: PLR0913 - an option each
+    once: Annotated[bool, typer.Option("--once", help="Look at the closed windows and stop.")] = False,
+    drill: Annotated[bool, typer.Option("--drill", help="Show that a drift would be noticed and told.")] = False,
+    log: Annotated[str | None, typer.Option(help="A table of past predictions to replay: delta:PATH, Parquet.")] = None,
+    reference: Annotated[str | None, typer.Option(help="FIRST..LAST day, the first days (90d), or a table.")] = None,
+    time: Annotated[str | None, typer.Option(help="The log's column that says when.")] = None,
+    score: Annotated[str | None, typer.Option(help="The log's column of probabilities.")] = None,
+    prediction: Annotated[str | None, typer.Option(help="The log's column of predicted numbers.")] = None,
+    label: Annotated[str | None, typer.Option(help="The log's column of labels.")] = None,
+    classes: Annotated[str | None, typer.Option(help="NO,YES: the labels in the order of the answers.")] = None,
+    features: Annotated[str | None, typer.Option(help="A,B,…: the log's columns to watch.")] = None,
+    window: Annotated[str | None, typer.Option(help="Length of the log's windows, as in 1d.")] = None,
+    drift: Annotated[float | None, typer.Option(help="Share of rows that may move before it counts.")] = None,
+    false_alarms: Annotated[str | None, typer.Option(help='As in "1 per year", for all that is watched.')] = None,
+    metric: Annotated[str | None, typer.Option(help="What quality is measured by.")] = None,
+    compare: Annotated[list[str] | None, typer.Option(help="A rule to compare with: psi, ks, …, all.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write the log's report there, as one HTML file.")] = None,
+    project: Folder = HERE,
+    json: Json = False,
+) -> None:
+    """Weigh the evidence of drift and quality in closed windows; raise alarms and deliver alerts."""
+    if drill:
+        _drill(project)
+        return
+    if log is not None:
+        from shipworthy.cli.replaying import replay_log  # noqa: PLC0415 - start-up time
+        from shipworthy.replay.roles import Asked  # noqa: PLC0415 - start-up time
+        from shipworthy.wiring.replaying import Settings  # noqa: PLC0415 - start-up time
+
+        asked = Asked(time, score, prediction, label, _names(classes) or (), _names(features))
+        settings = Settings(reference, window, drift, false_alarms, metric, tuple(compare or ()))
+        replay_log(project, log, asked, settings, report_to=report, json=json)
+        return
+    _only_with_log(
+        reference,
+        time,
+        score,
+        prediction,
+        label,
+        classes,
+        features,
+        window,
+        drift,
+        false_alarms,
+        metric,
+        compare,
+        report,
+        json or None,
+    )
+    from shipworthy.wiring.watch import run_watch  # noqa: PLC0415 - start-up time
+
+    run_watch(project, once=once)
+
+
+def _names(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _only_with_log(*given: object) -> None:
+    if any(value is not None and value != [] for value in given):
+        raise WrongUse("expected --log with these options: they are about a table of past predictions")
+
+
+def _drill(project: Path) -> None:
+    from shipworthy.gate.checks.alerting import alerting  # noqa: PLC0415 - start-up time
+    from shipworthy.monitoring.records import Drill  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.drilling import drill_project  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
+
+    entry = drill_project(open_project(project))
+    drill = entry.decode(Drill)
+    verdict = alerting(drill, entry.id)
+    say(marked(verdict.outcome, f"{drill.subject}: {verdict.reason}"))
+    for reached in drill.channels:
+        why = f": {reached.reason}" if reached.reason else ""
+        say("  " + marked("passed" if reached.arrived else "blocked", f"{reached.channel}{why}"))
+    if verdict.outcome != "passed":
+        raise Refused("nobody would be told of a drift")
