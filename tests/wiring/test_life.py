@@ -60,7 +60,7 @@ def test_people_are_shown_the_same(shipped):
     said = shipped.run("status").out
     assert "@2 is live, proven (bit-identical)" in said
     assert "whom to invite to a check-up" in said
-    assert "learning_rate: 0.05" in shipped.run("lineage", "@live").out
+    assert "learning_rate 0.05" in shipped.run("lineage", "@live").out
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,9 @@ def test_a_running_server_keeps_the_old_release_where_the_new_one_is_altered(use
         assert model.name in user.run("rollback", code=1).err
         assert user.json("status")["live"]["number"] == 2
         made_live(user, 1)
-        eventually(lambda: "release 1 cannot be served, 2 goes on answering" in up.said, "the refusal to be told")
+        eventually(
+            lambda: "release 1 of patients cannot be served, 2 goes on answering" in up.said, "the refusal to be told"
+        )
         assert model.name in up.said
         assert up.predict(row)["release"] == 2
         model.write_bytes(whole)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from shipworthy.containers import boxing, tools
 from shipworthy.containers.base import Base, look
-from shipworthy.environments import runner, staging
+from shipworthy.environments import builder, runner, staging
 from shipworthy.errors import Unbuildable, Undecided, WrongUse
 from shipworthy.lineage.records import Run
 from shipworthy.models import inside
@@ -64,3 +64,4 @@ class _Boxed:
             raise Undecided(f"could not decide: the environment cannot be built any more: {error}") from error
         box = boxing.Box(self.name, (job.work.parent,), RUNNER)
         boxing.write(job.environment, self._tool, self._base, box)
+        (job.environment / builder.LOCKED).write_bytes(lock.read_bytes())

@@ -55,9 +55,11 @@ class Rollout:
             self.swap(live, release)
         except ShipworthyError as error:
             self.failed[live] = AGAIN
-            _logger.error("%s@%d cannot be served, %d goes on answering: %s", name, live, self.serving, error)
+            _logger.error(
+                "release %d of %s cannot be served, %d goes on answering: %s", live, name, self.serving, error
+            )
             return
-        _logger.info("%s@%d answers; it was %d", name, live, self.serving)
+        _logger.info("release %d of %s answers; it was %d", live, name, self.serving)
         self.serving = live
         promised = in_production(self.project).contract.digest
         if promised != self.promised:
