@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -196,3 +197,18 @@ def test_a_null_is_nan_and_a_whole_number_stays_exact(rows):
     assert as_lists(columns[:4]) == as_lists(np.array([row[:4] for row in rows], np.float64).T)
     assert columns[4].tolist() == [row[4] for row in rows]
     assert columns.numbers.shape == (len(rows), 5)
+
+
+@given(rows=st.lists(st.tuples(st.none() | st.floats(0, 600), st.floats(0, 600)), min_size=1, max_size=5))
+@settings(deadline=None)
+def test_a_null_that_is_let_through_with_a_flag_is_nan_in_its_column(rows):
+    """Beside rows that were packed as they were read."""
+    features = [Feature(name="a", type="float", on_violation="flag"), Feature(name="b", type="float")]
+    description = msgspec.structs.replace(DESCRIPTION, features=tuple(features))
+    read = Native(3, description, 100).read
+    body = json.dumps({"rows": [{"a": one, "b": other} for one, other in rows]}).encode()
+    call = read(body)
+    assert list(call.flags) == [(row, 0) for row, (one, _) in enumerate(rows) if one is None]
+    first, second = RowFormat(features).columns(call.rows)
+    assert np.array_equal(first, [np.nan if one is None else one for one, _ in rows], equal_nan=True)
+    assert second.tolist() == [other for _, other in rows]

@@ -98,7 +98,13 @@ class RowFormat:
         return SideBySide(columns, table)
 
     def _packed(self, row: Row | PackedRow) -> PackedRow:
-        return row if isinstance(row, bytes) else self._pack(*self._select(row))
+        if isinstance(row, bytes):
+            return row
+        numbers = self._select(row)
+        try:
+            return self._pack(*numbers)
+        except struct.error:  # a null that the contract does not allow, and lets through with a flag
+            return self._pack(*[math.nan if number is None else number for number in numbers])
 
     def _with_instants(self, row: Row) -> Row:
         for index in self._instants:
