@@ -52,7 +52,9 @@ def test_models_of_two_projects_on_one_server_each_recorded_by_its_own(two: tupl
     user, other = two
     ids: dict[str, list[str]] = {"patients": [], "frail": []}
     with user.up("up", "--also", other.folder.parent, "--models", 1) as up:
-        assert json.loads((other.layout.state / "up.json").read_bytes())["server"] == up.url
+        told = other.layout.state / "up.json"
+        eventually(told.exists, "the other project to be told")
+        assert json.loads(told.read_bytes())["server"] == up.url
         answers = {}
         for name in ("patients", "frail", "patients"):
             answers[name] = ask(up.url, name, row)

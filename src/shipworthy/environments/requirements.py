@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-_VERSION = re.compile(r"[A-Za-z0-9._-]+(?:\[[^\]]*\])?\s*===?\s*([^\s;\\]+)")
+_PIN = re.compile(r"[A-Za-z0-9._-]+(?:\[[^\]]*\])?\s*===?\s*([^\s;\\]+)")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-
 _VERSION = re.compile(r"==\s*([^\s;\\]+)")
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 
@@ -21,7 +20,7 @@ def pins(lock: str) -> dict[str, frozenset[str]]:
     """Package -> the versions that a lock pins it to: several where markers decide; none where it names a URL."""
     found: dict[str, set[str]] = {}
     for block in _blocks(lock):
-        version = _VERSION.match(block.strip())
+        version = _PIN.match(block.strip())
         found.setdefault(_name(block), set()).update([version[1]] if version else [])
     return {name: frozenset(versions) for name, versions in found.items()}
 

@@ -7,8 +7,6 @@ import pickle  # noqa: TID251
 from pathlib import Path
 from typing import Any
 
-from shipworthy.models.inside.exported import Exported
-
 
 def load(path: Path, kind: str) -> Any:
     """The model in a file."""
@@ -59,6 +57,8 @@ def _catboost(path: Path) -> Any:
 
 
 def _torch(path: Path) -> Any:
+    from shipworthy.models.inside.exported import Exported  # noqa: PLC0415 - needs NumPy, which may be what is missing
+
     return Exported(path.read_bytes())
 
 
