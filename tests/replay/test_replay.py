@@ -83,6 +83,40 @@ def test_a_table_that_shipworthy_recorded_is_understood_as_it_is(table, replayed
     assert [one.alarm for one in found.alarms] == [one.alarm for one in plain.alarms]
 
 
+def test_windows_without_rows_say_nothing_and_are_counted(table, replayed):
+    days = np.repeat(np.arange(120), 60)
+    found = replayed(table.filter(pa.array((days < 50) | (days >= 60))))
+    assert any(note.startswith("10 of 74 windows hold no row") for note in found.notes)
+    assert len(found.evidence) == 64
+
+
+def test_a_regression_is_measured_by_its_error(table, replayed):
+    rng = np.random.default_rng(3)
+    age = table["age"].to_numpy()
+    day = np.repeat(np.arange(120), 60)
+    spent = pa.array(2 * age + rng.normal(0, np.where(day >= 70, 9, 3)))
+    rows = table.select(["at", "age"]).append_column("prediction", pa.array(2 * age)).append_column("y", spent)
+    found = replayed(rows)
+    assert (found.columns.task, found.columns.label, found.metric) == ("regression", "y", "rmse")
+    assert found.reference.quality == pytest.approx(3, rel=0.1)
+    assert found.falls[0].worse_by == pytest.approx(6, rel=0.3)
+
+
+def test_of_several_classes_the_caller_says_the_order(table, replayed):
+    rng = np.random.default_rng(3)
+    chances = rng.dirichlet([2, 1, 1], table.num_rows)
+    kinds = ["abc"[rng.choice(3, p=chance)] for chance in chances]
+    rows = table.select(["at", "age"]).append_column("probabilities", pa.array(chances.tolist()))
+    rows = rows.append_column("kind", pa.array(kinds))
+    found = replayed(rows, asked=Asked(label="kind", classes=("a", "b", "c")))
+    assert found.reference.quality == pytest.approx(0.75, abs=0.05)
+    assert {regime.payoff for regime in found.regimes} == {"age", "score", "confidence"}
+    with pytest.raises(ShipworthyError, match="kind holds a, b, c: name the 3 classes in the order of probabilities"):
+        replayed(rows, asked=Asked(label="kind"))
+    with pytest.raises(ShipworthyError, match="--classes names 2 classes, and probabilities holds 3"):
+        replayed(rows, asked=Asked(label="kind", classes=("a", "b")))
+
+
 def test_a_training_sample_is_a_reference(table, replayed, tmp_path):
     pq.write_table(table.slice(0, 45 * 60), tmp_path / "train.parquet")
     found = replayed(table, reference=str(tmp_path / "train.parquet"))
@@ -156,7 +190,7 @@ def test_constant_and_empty_columns_are_watched_and_said(table, replayed):
         (Asked(time="plan"), {}, "plan: expected instants .timestamp or date., the column is string"),
         (Asked(score="age"), {}, "age: expected probabilities from 0 to 1, .* rows are not"),
         (Asked(prediction="plan"), {}, "plan: expected numbers, the column is string"),
-        (Asked(label="plan"), {}, "name the classes in the order of score by --classes"),
+        (Asked(label="plan"), {}, "name the 2 classes in the order of score by --classes"),
         (Asked(), {"reference": None}, "which rows are the reference"),
         (Asked(), {"reference": "2020-01-01..2020-02-01"}, "holds no row of .*which spans 2021-01-01"),
         (Asked(), {"reference": "2021-03-01..2021-02-01"}, "expected a period that ends after it has begun"),

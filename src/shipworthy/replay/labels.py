@@ -30,8 +30,8 @@ def classes_of(roles: Roles, labels: pa.ChunkedArray[Any], width: int) -> tuple[
     if usual is None:
         shown = ", ".join(sorted(map(str, found))[:10])
         raise WrongUse(
-            f"{roles.label} holds {shown}: name the classes in the order of {roles.answer} by --classes NO,YES "
-            "(the last of two is the one whose probability it is)"
+            f"{roles.label} holds {shown}: name the {width} classes in the order of {roles.answer} by --classes "
+            + ("NO,YES (the last is the one whose probability it is)" if width == len(_USUAL[0]) else "A,B,…")
         )
     return usual
 

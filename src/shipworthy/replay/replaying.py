@@ -64,7 +64,8 @@ def replay(task: Task) -> Replay:
     with_performance = task.monitoring.performance is not None and reference.promised is not None
     found = replayed(reference.profile.reference, closed, task.monitoring, others=int(with_performance))
     left = sum(counts.rows for start, counts in counted.windows.items() if start >= open_from)
-    return _told(task, reference, closed, qualities, found, newest, (*_notes(task, reference, counted), *_open(left)))
+    notes = (*_notes(task, reference, counted), *_gaps(closed, task.monitoring.window), *_open(left))
+    return _told(task, reference, closed, qualities, found, newest, notes)
 
 
 def _count(task: Task, reference: Held, spool: Spool) -> _Counted:
@@ -213,6 +214,13 @@ def _notes(task: Task, reference: Held, counted: _Counted) -> tuple[str, ...]:
     if task.roles.label is not None and reference.promised is None:
         found.append(f"{task.metric} has no value on the reference, so that nothing can be said of quality")
     return tuple(found)
+
+
+def _gaps(closed: Mapping[int, Counts], window: int) -> tuple[str, ...]:
+    whole = (max(closed) - min(closed)) // window + 1
+    if whole == len(closed):
+        return ()
+    return (f"{whole - len(closed):,} of {whole:,} windows hold no row: they say nothing, for or against",)
 
 
 def _open(rows: int) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from shipworthy.errors import WrongUse
 
 _PROBABILITIES = ("values", "probabilities", "score", "probability", "proba", "y_score", "y_prob", "p")
 _NUMBERS = ("prediction", "predicted", "y_pred", "forecast", "score")
-_LABELS = ("label", "target", "y_true", "truth", "outcome")
+_LABELS = ("label", "target", "y", "y_true", "truth", "outcome")
 _TIMES = ("event_time", "timestamp", "time", "at")
 # What a table that shipworthy itself recorded holds beside features.
 _OF_ROWS = ("prediction_id", "id", "model", "release", "source", "arrived", "event_time", "window")
