@@ -33,7 +33,7 @@ def build(lock: Path, *, python: str | None = None, near: Path | None = None, ca
     by default that of shipworthy itself. Safe when killed and when several processes want the same one. NotFound
     without a lock; Unbuildable, naming the requirement at fault.
     """
-    content = _read(lock)
+    content = content_of(lock)
     return _cached(near or lock.parent, content, python, cache)
 
 
@@ -64,7 +64,7 @@ def lock_with(
 
     What was resolved once stays so, and needs no index the next time. Conflict where it does not resolve.
     """
-    content = _read(lock)
+    content = content_of(lock)
     store = cache or layout.environments()
     pinned = store / f"{_key(content + '|'.join(['', *extra]).encode(), python)}.lock"
     with locked(pinned.with_suffix(".resolving")):
@@ -83,7 +83,7 @@ def build_fresh(
     `wheels` is a folder that has all it is installed from: no index is asked then.
     """
     alone = () if wheels is None else ("--offline", "--no-index", "--no-cache", "--find-links", str(wheels.resolve()))
-    _make(folder, _read(lock), near or lock.parent, python, (), alone)
+    _make(folder, content_of(lock), near or lock.parent, python, (), alone)
     return folder
 
 
@@ -212,7 +212,8 @@ def _settings(outside: Mapping[str, str]) -> dict[str, str]:
     return kept
 
 
-def _read(lock: Path) -> bytes:
+def content_of(lock: Path) -> bytes:
+    """What stands in a lock. NotFound, saying how to write one."""
     try:
         return lock.read_bytes()
     except FileNotFoundError:

@@ -114,7 +114,7 @@ def _built(source: Source, lock: Path, work: Path, origin: str, named: str, note
 
 
 def _environment(lock: Path) -> tuple[tuple[str, ...], Path]:
-    locked = requirements.names(lock.read_text(encoding="utf-8"))
+    locked = requirements.names(builder.content_of(lock).decode())
     for how in ((EXACT, CONVERTED), (EXACT,)):
         try:
             return how, builder.interpreter(builder.build_with(lock, converters(how, locked)))
