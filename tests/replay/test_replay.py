@@ -83,6 +83,18 @@ def test_a_table_that_shipworthy_recorded_is_understood_as_it_is(table, replayed
     assert [one.alarm for one in found.alarms] == [one.alarm for one in plain.alarms]
 
 
+def test_a_feature_that_is_called_as_a_column_of_the_record_is_told_from_it(table, replayed, tmp_path):
+    (tmp_path / "shipworthy.toml").write_text('[features]\nage = { type = "float" }\nscore = { type = "float" }\n')
+    ages = table["age"].combine_chunks()
+    inputs = pa.StructArray.from_arrays([ages, ages], names=["age", "score"])
+    recorded = pa.table({"event_time": table["at"], "features": inputs, "score": table["score"]})
+    found = replayed(recorded)
+    assert found.columns.features == ("age", "features.score")
+    assert found.columns.answer == "score"
+    strengths = {one.payoff: one.strength for one in found.evidence[-1].payoffs}
+    assert strengths["features.score"] == strengths["age"]
+
+
 def test_windows_without_rows_say_nothing_and_are_counted(table, replayed):
     days = np.repeat(np.arange(120), 60)
     found = replayed(table.filter(pa.array((days < 50) | (days >= 60))))

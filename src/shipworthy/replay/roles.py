@@ -59,9 +59,15 @@ def roles(asked: Asked, schema: pa.Schema, contract: Contract | None) -> Roles:
     time = asked.time or _time(schema, contract, said)
     answer, task = _answer(asked, schema, contract, said)
     label = asked.label or _label(schema, contract, said)
-    apart = {time, answer, label, *([] if contract is None else [_event_time(contract)])}
+    apart = {time, answer, label, None if contract is None else _event_time(contract, schema)}
     features, columns = _features(asked, schema, contract, apart)
     return Roles(time, answer, task, label, asked.classes, features, columns, tuple(said))
+
+
+def _home(feature: str, schema: pa.Schema) -> str:
+    """The column of a feature: its field in a struct `features`, where a column of its name is something else."""
+    inside = f"features.{feature}"
+    return inside if inside in schema.names else feature
 
 
 def _require(name: str, schema: pa.Schema) -> None:
@@ -71,7 +77,7 @@ def _require(name: str, schema: pa.Schema) -> None:
 
 
 def _time(schema: pa.Schema, contract: Contract | None, said: list[str]) -> str:
-    declared = None if contract is None else _event_time(contract)
+    declared = None if contract is None else _event_time(contract, schema)
     if declared is not None and declared in schema.names:
         return declared
     instants = [field.name for field in schema if type_of(field.type) == "timestamp"]
@@ -123,8 +129,9 @@ def _label(schema: pa.Schema, contract: Contract | None, said: list[str]) -> str
     return None
 
 
-def _event_time(contract: Contract) -> str | None:
-    return contract.serving.event_time
+def _event_time(contract: Contract, schema: pa.Schema) -> str | None:
+    name = contract.serving.event_time
+    return None if name is None else _home(name, schema)
 
 
 def _features(
@@ -133,7 +140,8 @@ def _features(
     if asked.features is not None:
         return asked.features, asked.features
     if contract is not None:
-        declared = tuple(feature for feature in contract.features if feature.name not in apart)
+        homes = [msgspec.structs.replace(one, name=_home(one.name, schema)) for one in contract.features]
+        declared = tuple(feature for feature in homes if feature.name not in apart)
         absent = [feature.name for feature in declared if feature.name not in schema.names]
         if absent:
             raise WrongUse(
