@@ -67,6 +67,14 @@ def told_without(told):
     return msgspec.structs.replace(told, relation="unknown", quality_before=None, quality_since=None)
 
 
+def test_the_bins_of_what_moved_most_come_first(world):
+    produced(world)
+    [alarm, *_] = of_ledger(world.ledger, CONTRACT, None, None).alarms
+    assert [one.payoff for one in alarm.moved] == ["wind", "score"]
+    bins = render(of_ledger(world.ledger, CONTRACT, None, None)).partition("<svg")[2].partition("</svg>")[0]
+    assert bins.index(">wind<") < bins.index(">score<")
+
+
 @pytest.mark.needs("chromium", "chromedriver")
 def test_a_browser_draws_it_from_the_file_alone(replay, tmp_path):
     from selenium import webdriver  # noqa: PLC0415 - a skipped test needs no browser

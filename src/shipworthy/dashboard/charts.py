@@ -133,7 +133,7 @@ def bins_chart(moved: Sequence[Moved]) -> Spec:
         .properties(width=280, height=alt.Step(13))
     )
     spec: Spec = (
-        bars.facet(column=alt.Column("payoff:N", title=None, sort=None))
+        bars.facet(column=alt.Column("payoff:N", title=None, sort=[one.payoff for one in moved[:CAUSES]]))
         .resolve_scale(y="independent", x="independent")
         .configure_view(stroke=None)
         .to_dict()
