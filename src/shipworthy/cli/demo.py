@@ -95,7 +95,12 @@ def _say(shown: Demonstration) -> None:
         ),
     )
     arrived = sum(alert.state == "delivered" for alert in shown.alerts)
-    say(marked("passed", f"{len(shown.alerts)} alerts, {arrived} delivered, {shown.alerts_received} at the webhook"))
+    say(
+        marked(
+            "passed",
+            f"{len(shown.alerts)} alerts, {arrived} delivered, {shown.alerts_received} messages at the webhook, the ends of what ended included",
+        )
+    )
     _say_lineage(shown)
     say(f"[dim]{shown.seconds:.0f} s; everything is kept in {shown.folder}[/]")
 
