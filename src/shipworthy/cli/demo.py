@@ -98,7 +98,8 @@ def _say(shown: Demonstration) -> None:
     say(
         marked(
             "passed",
-            f"{len(shown.alerts)} alerts, {arrived} delivered, {shown.alerts_received} messages at the webhook, the ends of what ended included",
+            f"{len(shown.alerts)} alerts, {arrived} delivered, "
+            f"{shown.alerts_received} messages at the webhook, the ends of what ended included",
         )
     )
     _say_lineage(shown)
