@@ -14,8 +14,9 @@ from deltalake import write_deltalake
 
 from shipworthy import clock
 from shipworthy.contract.records import DataSource
-from shipworthy.environments import builder, execution
+from shipworthy.environments import builder, execution, unlocked
 from shipworthy.environments.conditions import Conditions
+from shipworthy.errors import TrainingFailed
 from shipworthy.lineage.records import Rebuild, Run
 from shipworthy.training import making
 
@@ -128,7 +129,8 @@ def test_rows_in_another_order_are_no_cause_where_the_model_does_not_depend_on_i
     assert only_cause(project.rebuild(entry))[0] == "hash seed"
 
 
-def test_a_package_that_was_another_version_than_the_lock_gives(project):
+def test_a_package_that_was_another_version_than_the_lock_gives(project, monkeypatch):
+    """Such a training is refused now; a run of before that was recorded all the same."""
     wheels = project.folder / "wheels"
     wheel(wheels, "2.0", 3.0)
     lock = project.folder / "requirements.lock"
@@ -137,7 +139,12 @@ def test_a_package_that_was_another_version_than_the_lock_gives(project):
     environment = builder.build(lock, near=project.folder)
     upgrade = ["pip", "install", "--offline", "--python", str(builder.interpreter(environment)), "scaling==2.0"]
     subprocess.run([uv.find_uv_bin(), *upgrade, "--quiet"], cwd=project.folder, check=True)
-    factor, words = only_cause(project.rebuild(project.train(project.contract("by_package"))))
+    with pytest.raises(TrainingFailed, match=r"scaling 2\.0: requirements\.lock pins 1\.0"):
+        project.train(project.contract("by_package"))
+    with monkeypatch.context() as before:
+        before.setattr(unlocked, "refuse_unlocked", lambda *_: None)
+        entry = project.train(project.contract("by_package"))
+    factor, words = only_cause(project.rebuild(entry))
     assert factor == "package"
     assert words.startswith("scaling: 2.0 then, 1.0 now: name the version of then in the lock")
 
