@@ -13,6 +13,11 @@ def alert(name, **changes):
     return Alert(name, **{**given, "release": 1, "event_time": 86_400_000_000_000, "at": 0, "lasting": True, **changes})
 
 
+def fallen(name):
+    """What says that this alert, and no other, is so no longer."""
+    return lambda alert: "the evidence has fallen" if alert.id == name else ""
+
+
 class Receiver:
     """A webhook: what it was told, and what it answers."""
 

@@ -2,7 +2,7 @@
 
 import httpx
 import pytest
-from alerts.receiver import alert
+from alerts.receiver import alert, fallen
 from alerts.serving import an_alertmanager
 
 from shipworthy.alerts.alertmanager import Alertmanager
@@ -44,7 +44,7 @@ def test_alertmanager_holds_one_alert_from_its_beginning_to_its_end(ledger, jour
     }  # fmt: skip
     assert found["annotations"]["description"] == "wind differs"
     with Delivery(ledger, "delays", Journal(journal), [Alertmanager(alertmanager)]) as sender:
-        sender.step([], {"alarm-a": "the evidence has fallen"})
+        sender.step([], fallen("alarm-a"))
     assert firing(alertmanager, "alarm-a") == []
 
 
@@ -80,7 +80,7 @@ def test_apprise_tells_one_of_its_services_of_the_beginning_and_the_end(ledger, 
     place = receiver.url.replace("http://", "json://")
     with Delivery(ledger, "delays", Journal(journal), [Apprise(place), Apprise(place, "apprise-2")]) as sender:
         sender.step([alert("a")])
-        sender.step([], {"a": "the evidence has fallen"})
+        sender.step([], fallen("a"))
     assert [(body["title"], body["message"], body["type"]) for _, body in receiver.told] == [
         *[("delays@1: the world has moved", "wind differs", "failure")] * 2,
         *[("resolved: delays@1: the world has moved", "wind differs", "success")] * 2,

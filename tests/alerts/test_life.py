@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from alerts.receiver import alert
+from alerts.receiver import alert, fallen
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -60,7 +60,7 @@ def silence(ledger, until, cause=None):
 def test_its_end_is_told_once_to_whoever_knows_of_its_beginning(sender, receiver, journal):
     sender.step([alert("a"), alert("b")])
     for _ in range(2):
-        sender.step([alert("a"), alert("b")], {"a": "the evidence has fallen"})
+        sender.step([alert("a"), alert("b")], fallen("a"))
     assert told(receiver) == [("a", "opened"), ("b", "opened"), ("a:resolved", "resolved")]
     written = [json.loads(line) for line in journal.read_text().splitlines()]
     assert [(line["id"], line["status"]) for line in written] == [("a", "opened"), ("b", "opened"), ("a", "resolved")]
@@ -69,7 +69,7 @@ def test_its_end_is_told_once_to_whoever_knows_of_its_beginning(sender, receiver
 def test_what_ended_before_anybody_could_be_told_is_not_told(sender, receiver, ledger):
     receiver.status = 503
     sender.step([alert("a")])
-    sender.step([], {"a": "the evidence has fallen"})
+    sender.step([], fallen("a"))
     receiver.status = 200
     with Delivery(ledger, "delays", Journal(sender._journal._path), [Webhook(receiver.url)]) as later:
         later.step()
@@ -101,7 +101,7 @@ def test_what_is_silenced_stands_in_the_log_alone_and_is_told_when_the_silence_i
 def test_what_began_and_ended_under_a_silence_is_never_told(sender, receiver, ledger):
     silence(ledger, now() + HOUR)
     sender.step([alert("a")])
-    sender.step([], {"a": "the evidence has fallen"})
+    sender.step([], fallen("a"))
     assert told(receiver) == []
 
 
@@ -109,5 +109,5 @@ def test_an_acknowledged_alert_is_open_still_and_its_end_is_told(sender, receive
     sender.step([alert("a")])
     turn(ledger, alert("a"), "acknowledged", "ann", "looking")
     assert lives(ledger, "delays")[0].phase == "acknowledged"
-    sender.step([], {"a": "the evidence has fallen"})
+    sender.step([], fallen("a"))
     assert told(receiver)[-1] == ("a:resolved", "resolved")

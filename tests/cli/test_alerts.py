@@ -23,11 +23,11 @@ def told(user, here):
     prepare(user.layout)
     model = read(user.folder / "shipworthy.toml").name
 
-    def tell(*names, over=None):
+    def tell(*names):
         ledger = Ledger(user.layout.ledger_url)
         channel = Webhook("http://127.0.0.1:9/")
         with Delivery(ledger, model, Journal(user.folder / "alerts.jsonl"), [channel]) as sender:
-            sender.step([alert(name, model=model) for name in names], over)
+            sender.step([alert(name, model=model) for name in names])
         ledger.close()
 
     return tell

@@ -8,7 +8,7 @@ same identity, by which the receiver can tell.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 
 from shipworthy import clock
@@ -52,10 +52,11 @@ class Delivery:
         for line in self._lines.values():
             line.channel.close()
 
-    def step(self, alerts: Iterable[Alert] = (), over: Mapping[str, str] | None = None) -> list[Entry]:
+    def step(self, alerts: Iterable[Alert] = (), over: Callable[[Alert], str] = lambda _: "") -> list[Entry]:
         """Accept alerts (one that was accepted before changes nothing), then try what is pending.
 
-        over: id -> why, of open alerts that are so no longer. Returns what was recorded: kind "alert", body `Standing`.
+        over: why what an alert says is so no longer, "" while it is; asked of those that are not resolved, and of no
+        other. Returns what was recorded: kind "alert", body `Standing`.
         """
         told = self._told()
         accepted: list[Entry] = []
@@ -64,7 +65,7 @@ class Delivery:
                 accepted += self._accept(alert)
         told = self._told() if accepted else told
         standing = _lives(self._ledger, self._model, told, clock.now())
-        resolved = self._resolve(standing, told, over or {})
+        resolved = self._resolve(standing, told, over)
         if resolved:
             told = self._told()
             standing = _lives(self._ledger, self._model, told, clock.now())
@@ -80,7 +81,7 @@ class Delivery:
         states: list[tuple[str, State]] = [(LOG, "delivered"), *((name, "pending") for name in self._lines)]
         return self._append(alert, "opened", states)
 
-    def _resolve(self, standing: Iterable[Life], told: _Told, over: Mapping[str, str]) -> list[Entry]:
+    def _resolve(self, standing: Iterable[Life], told: _Told, over: Callable[[Alert], str]) -> list[Entry]:
         """End what is over, and owe its end to whom its beginning was told."""
         recorded: list[Entry] = []
         for one in standing:
@@ -88,9 +89,10 @@ class Delivery:
             if not alert.lasting:
                 continue
             if one.phase != "resolved":
-                if alert.id not in over:
+                why = over(alert)
+                if not why:
                     continue
-                turn(self._ledger, alert, "resolved", "shipworthy", over[alert.id])
+                turn(self._ledger, alert, "resolved", "shipworthy", why)
             if (alert.id, LOG, "resolved", "delivered") not in told:
                 self._journal.write(alert, "resolved")
                 knowing = [name for name in self._lines if (alert.id, name, "opened", "delivered") in told]

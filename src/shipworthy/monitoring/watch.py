@@ -67,16 +67,14 @@ class Watch:
             self._releases, self._qualities, self._labelled = {}, None, self._join()
             raise
 
-    def over(self) -> dict[str, str]:
-        """Alarms that no longer are so, by the id of their record, each with the reason."""
-        found = {}
-        for entry in self._ledger.entries("alarm", self._model):
-            alarm = entry.decode(Alarm)
-            if not self._is_live(alarm.release):
-                found[entry.id] = f"release {alarm.release} is not live any more"
-            elif rearming.over(self._standing(alarm.release, alarm.cause), alarm.event_time, rearming.FALLEN):
-                found[entry.id] = "the evidence has fallen far below what raises an alarm"
-        return found
+    def over(self, id_: str) -> str:
+        """Why an alarm, by the id of its record, is so no longer; "" while it is."""
+        alarm = self._ledger.get(id_).decode(Alarm)
+        if not self._is_live(alarm.release):
+            return f"release {alarm.release} is not live any more"
+        if rearming.over(self._standing(alarm.release, alarm.cause), alarm.event_time, rearming.FALLEN):
+            return "the evidence has fallen far below what raises an alarm"
+        return ""
 
     def event_time(self) -> int | None:
         """How far the model's own time has come, ns; None before any prediction was recorded."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from shipworthy import clock
 from shipworthy.alerts.alertmanager import Alertmanager
 from shipworthy.alerts.channels import Channel
-from shipworthy.alerts.delivery import Delivery, lives
+from shipworthy.alerts.delivery import Delivery
 from shipworthy.alerts.journal import Journal
 from shipworthy.alerts.notifying import Apprise
 from shipworthy.alerts.records import Alert, Severity
@@ -16,6 +16,7 @@ from shipworthy.alerts.webhook import Webhook
 from shipworthy.contract.records import Monitoring
 from shipworthy.errors import WrongUse
 from shipworthy.monitoring.records import Alarm
+from shipworthy.monitoring.watch import Watch
 from shipworthy.recording.lagging import KIND as RECORDER
 from shipworthy.recording.lagging import Noted
 from shipworthy.refresh.records import Ending, Refresh
@@ -24,6 +25,7 @@ from shipworthy.wiring.project import Project
 
 JOURNAL = "alerts.jsonl"
 DRILL = "drill"  # the cause of an alert that says that nothing is wrong
+BEHIND = "recorder behind"
 FROM_ENVIRONMENT = "env:"  # what stands before the name of a variable, in place of an address that holds a secret
 
 _SEVERITY: Mapping[Ending, Severity] = {
@@ -72,26 +74,34 @@ def unsaid(project: Project) -> list[Alert]:
     return sorted(alerts, key=lambda alert: (alert.at, alert.id))
 
 
-def refreshes_over(project: Project) -> dict[str, str]:
-    """Refreshes that failed and were followed by one that did not, by id, with the reason."""
-    found: dict[str, str] = {}
-    better = ""
+def over(project: Project, watch: Watch) -> Callable[[Alert], str]:
+    """What says why an alert is so no longer, and "" while it is."""
+
+    def why(alert: Alert) -> str:
+        if alert.cause == DRILL:
+            return "the drill was killed" if alert.at < clock.now() - clock.MINUTE else ""
+        if alert.cause == BEHIND:
+            return _caught_up(project, alert)
+        return _followed(project, alert) if alert.cause in _LASTING else watch.over(alert.id)
+
+    return why
+
+
+def _followed(project: Project, alert: Alert) -> str:
+    """A refresh that failed is over once a later one did not."""
     for entry in project.ledger.entries("refresh", project.contract.name):  # newest first
+        if entry.id == alert.id:
+            break
         ending = entry.decode(Refresh).ending
         if ending not in _LASTING:
-            better = better or f"a later refresh was {ending}"
-        elif better:
-            found[entry.id] = better
-    return found
+            return f"a later refresh was {ending}"
+    return ""
 
 
-def drills_over(project: Project) -> dict[str, str]:
-    """Alerts of drills that were killed before they ended what they had told, by id."""
-    found = lives(project.ledger, project.contract.name)
-    over = "the drill was killed"
-    return {
-        one.alert.id: over for one in found if one.alert.cause == DRILL and one.alert.at < clock.now() - clock.MINUTE
-    }
+def _caught_up(project: Project, alert: Alert) -> str:
+    newest = project.ledger.newest(RECORDER, project.contract.name)
+    stands = newest is not None and newest.id == alert.id
+    return "" if stands else "everything answered is recorded again"
 
 
 def of_alarm(model: str, entry: Entry) -> Alert:
@@ -110,16 +120,7 @@ def of_recorder(model: str, entry: Entry) -> Alert:
         f"answers have been waiting for {noted.seconds:.0f} s to be recorded, about {noted.rows:,} rows or "
         f"{noted.bytes:,} bytes of log (alert_after is {noted.limit:.0f} s): its output/record.log says why"
     )
-    cause = "recorder behind"
-    return Alert(entry.id, model, cause, f"{model}: {cause}", text, None, None, entry.at, lasting=True)
-
-
-def recorder_over(project: Project) -> dict[str, str]:
-    """Alerts of a recorder that has caught up since, by id, with the reason."""
-    entries = project.ledger.entries(RECORDER, project.contract.name)  # newest first
-    behind = [entry for entry in entries if _is_behind(entry)]
-    standing = entries[:1] if entries and _is_behind(entries[0]) else []
-    return {entry.id: "everything answered is recorded again" for entry in behind if entry not in standing}
+    return Alert(entry.id, model, BEHIND, f"{model}: {BEHIND}", text, None, None, entry.at, lasting=True)
 
 
 def _is_behind(entry: Entry) -> bool:

@@ -138,7 +138,7 @@ def _tell(delivery: Delivery, alert: Alert) -> tuple[Reached, ...]:
         time.sleep(0.2)
         recorded = delivery.step()
     waiting = {channel for one, channel in delivery.pending() if one.id == alert.id}
-    delivery.step([], {alert.id: "the drill is over"})
+    delivery.step([], lambda one: "the drill is over" if one.id == alert.id else "")
     return tuple(
         msgspec.structs.replace(one, reason=one.reason or "nobody is told under a silence") if name in waiting else one
         for name, one in sorted(reached.items(), key=lambda item: item[0] != LOG)

@@ -19,7 +19,7 @@ from shipworthy.recording.lagging import note
 from shipworthy.refresh.records import Refresh
 from shipworthy.registry.records import Release
 from shipworthy.registry.releases import Releases
-from shipworthy.wiring.alerting import delivery_of, drills_over, recorder_over, refreshes_over, unsaid
+from shipworthy.wiring.alerting import delivery_of, over, unsaid
 from shipworthy.wiring.processes import Stop, loop
 from shipworthy.wiring.project import Project, open_project
 from shipworthy.wiring.record import lag_of, reference_reader
@@ -41,8 +41,7 @@ def run_watch(folder: Path, *, once: bool, stop: Stop | None = None) -> None:
             for entry in alarms:
                 _logger.warning("alarm: %s", entry.decode(Alarm).words)
             note(project.ledger, project.contract.name, lag_of(project), project.contract.recording)
-            over = {**refreshes_over(project), **drills_over(project), **recorder_over(project)}
-            delivery.step(unsaid(project), {**watch.over(), **over})
+            delivery.step(unsaid(project), over(project, watch))
             return bool(alarms)
 
         step()
