@@ -11,19 +11,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from training.as_it_is import described
 
 from shipworthy.contract.records import Contract, DataSource, Feature, Gate, Model, Purpose, RebuildRule, Retraining
 from shipworthy.environments.requirements import names, without
 from shipworthy.lineage.records import Rebuild
-from shipworthy.models.bundle import write_description
-from shipworthy.models.records import BundleDescription, RuntimeVerdict
 from shipworthy.store.layout import Layout
 from shipworthy.store.ledger import Entry, Ledger
 from shipworthy.store.objects import Objects
 from shipworthy.store.preparation import prepare
 from shipworthy.training.making import State
 from shipworthy.training.rebuild import How, rebuild
-from shipworthy.training.trainer import Trained, train
+from shipworthy.training.trainer import train
 
 HERE = Path(__file__).parent
 NEEDED = ("numpy", "pyarrow", "threadpoolctl")
@@ -103,24 +102,3 @@ class Planted:
     def rebuild(self, entry: Entry, **how: Any) -> Rebuild:
         """It made again."""
         return rebuild(entry, self.state, how=How(**how)).decode(Rebuild)
-
-
-def described(trained: Trained) -> None:
-    """Packages a model as it is: nothing but the library's own call."""
-    own = RuntimeVerdict("python", "", True, 1, 0.0, None, None, "")
-    write_description(
-        trained.bundle,
-        BundleDescription(
-            version=1,
-            model=trained.contract.name,
-            task=trained.contract.model.task,
-            features=trained.features,
-            classes=trained.outcome.classes,
-            target="delay",
-            family=trained.outcome.family,
-            runtimes=(own,),
-            online="python",
-            batch="python",
-            table=trained.outcome.table,
-        ),
-    )

@@ -10,10 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from training.as_it_is import described
 
 from shipworthy.contract.records import Contract, DataSource, Feature, Model, Purpose, Retraining
-from shipworthy.models.bundle import write_description
-from shipworthy.models.records import BundleDescription, RuntimeVerdict
 from shipworthy.store.layout import Layout
 from shipworthy.store.ledger import Ledger
 from shipworthy.store.objects import Objects
@@ -82,27 +81,6 @@ class Project:
     def train(self, contract: Contract, **more: Any):
         """A run of it."""
         return train(contract, self.state, described, no_reference, **more)
-
-
-def described(trained: Trained) -> None:
-    """Packages a model as it is: nothing but the library's own call."""
-    own = RuntimeVerdict("python", "", True, 1, 0.0, None, None, "")
-    write_description(
-        trained.bundle,
-        BundleDescription(
-            version=1,
-            model=trained.contract.name,
-            task=trained.contract.model.task,
-            features=trained.features,
-            classes=trained.outcome.classes,
-            target="late",
-            family=trained.outcome.family,
-            runtimes=(own,),
-            online="python",
-            batch="python",
-            table=trained.outcome.table,
-        ),
-    )
 
 
 def no_reference(trained: Trained) -> None:

@@ -148,7 +148,7 @@ def test_a_killed_training_leaves_no_run_and_the_next_one_goes_through_and_sweep
     monkeypatch.setattr("tempfile.tempdir", None)
     code = (
         "import sys; sys.path.insert(0, sys.argv[2])\n"
-        "import conftest; from pathlib import Path\n"
+        "from training import conftest; from pathlib import Path\n"
         "from shipworthy.store.layout import Layout; from shipworthy.store.ledger import Ledger\n"
         "from shipworthy.store.objects import Objects; from shipworthy.training.making import State\n"
         "project = conftest.Project.__new__(conftest.Project); project.folder = Path(sys.argv[1])\n"
@@ -156,7 +156,7 @@ def test_a_killed_training_leaves_no_run_and_the_next_one_goes_through_and_sweep
         "project.state = State(layout, Ledger(layout.ledger_url), Objects(layout.objects))\n"
         "project.train(project.contract('trees'), report=lambda step, done: print(step, flush=True))\n"
     )
-    here = str(Path(__file__).parent)
+    here = str(Path(__file__).parents[1])
     process = subprocess.Popen([sys.executable, "-c", code, project.folder, here], stdout=subprocess.PIPE, text=True)
     for line in process.stdout:
         if line.strip() == "train":
