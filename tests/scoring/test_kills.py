@@ -51,5 +51,5 @@ def test_every_row_is_scored_and_logged_once_under_sigkill_at_random_points(tmp_
         assert header is not None
         assert segment.finished
         logged.append(frame(header, list(reader.read(segment.path))))
-    assert sorted(id_ for one in logged for id_ in one.prediction_ids) == sorted(out["prediction_id"])
+    assert sorted(id_ for one in logged for id_ in one.prediction_ids.to_pylist()) == sorted(out["prediction_id"])
     assert sum(one.refused["distance"] for one in logged) == 286

@@ -24,7 +24,7 @@ from shipworthy.scoring.staging import Staging
 
 
 def _logged(folder: Path) -> list[str]:
-    return [id_ for segment in reader.segments(logs(folder)) for id_ in _frame(segment.path).prediction_ids]
+    return [id_ for segment in reader.segments(logs(folder)) for id_ in _frame(segment.path).prediction_ids.to_pylist()]
 
 
 def _frame(path: Path):
@@ -64,10 +64,10 @@ def test_what_is_logged_is_what_was_asked(tmp_path: Path) -> None:
     (segment,) = reader.segments(logs(tmp_path))
     assert segment.finished
     whole = _frame(segment.path)
-    assert whole.ids == [f"b{number}" for number in range(10)]  # the column that labels come back by
+    assert whole.ids.to_pylist() == [f"b{number}" for number in range(10)]  # the column that labels come back by
     assert whole.columns[3].tolist() == [100] * 5 + [7] * 5  # the default, as the model was given it
     assert whole.columns[2][:5].tolist() == [-1.0] * 5  # flagged, and passed on as it is
-    assert [set(flags) for flags in whole.flags] == [{"wind", "seats"}] * 5 + [set()] * 5
+    assert sorted(whole.flags) == [(row, name) for row in range(5) for name in ("seats", "wind")]
     assert whole.event_time.tolist() == [START + number * clock.SECOND for number in range(10)]
 
 

@@ -101,7 +101,7 @@ def logged(logs):
         head = reader.header(segment.path)
         if head is not None:
             rows = frame(head, list(reader.read(segment.path)))
-            found.update(zip(rows.prediction_ids, rows.ids, strict=True))
+            found.update(zip(rows.prediction_ids.to_pylist(), rows.ids.to_pylist(), strict=True))
     return found
 
 

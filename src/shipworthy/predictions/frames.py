@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
+from typing import Any, cast
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute
 from numpy.typing import NDArray
 
 from shipworthy.models.records import Columns
-from shipworthy.predictions.format import Header, dtype
+from shipworthy.predictions.format import Header, Payload, dtype
 from shipworthy.predictions.ids import prefix
 from shipworthy.predictions.reader import Record
+
+pc: Any = pyarrow.compute  # its published types do not know every overload
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,49 +27,75 @@ class Frame:
 
     header: Header
     rows: int
-    prediction_ids: list[str]
-    ids: list[str | None]  # the callers' own
+    prediction_ids: pa.Array[Any]  # (rows,) texts
+    ids: pa.Array[Any]  # (rows,) texts: the callers' own, null where none was sent
     arrived: NDArray[np.int64]  # (rows,) ns since 1970, UTC
     event_time: NDArray[np.int64]  # (rows,) the contract's event time, or arrival where there is none
     columns: Columns  # in the order of header.features
     values: NDArray[np.float64]  # (rows, k)
-    flags: list[list[str]]  # a row each: features whose violation was let through
+    flags: list[tuple[int, str]]  # (row, feature) of violations that were let through, in the order of rows
     refused: dict[str, int]  # feature -> rows refused for it
     end: int  # offset after the last record, bytes; 0 for no records
 
 
 def frame(header: Header, records: Sequence[Record]) -> Frame:
     """Join records of the segment that `header` heads."""
-    answered = [record for record in records if record.rows]
-    arrived = np.repeat(
-        np.array([record.arrived for record in answered], np.int64), [record.rows for record in answered]
-    )
-    columns = _columns(header, answered)
-    values = [record.values for record in answered]
+    answered = [record for record in records if record.payload.rows]
+    payloads = [record.payload for record in answered]
+    sizes = np.array([payload.rows for payload in payloads], np.int64)
+    arrived = np.repeat(np.array([payload.arrived for payload in payloads], np.int64), sizes)
+    columns = _columns(header, payloads)
     return Frame(
         header=header,
         rows=len(arrived),
-        prediction_ids=_prediction_ids(header, answered),
-        ids=[id_ for record in answered for id_ in (record.ids or [None] * record.rows)],
+        prediction_ids=_prediction_ids(header, answered, sizes),
+        ids=_caller_ids(payloads, len(arrived)),
         arrived=arrived,
         event_time=_event_time(header, columns, arrived),
         columns=columns,
-        values=np.concatenate(values) if values else np.empty((0, len(header.classes) or 1)),
-        flags=_flags(answered, len(arrived)),
-        refused=dict(sum((Counter(record.refused) for record in records), Counter())),
+        values=_values(header, payloads, len(arrived)),
+        flags=_flags(header, payloads),
+        refused=_refused(header, records),
         end=records[-1].end if records else 0,
     )
 
 
-def _columns(header: Header, records: Sequence[Record]) -> Columns:
-    if not records:
+def _columns(header: Header, payloads: Sequence[Payload]) -> Columns:
+    """Bytes of all records joined, and one array made of them: an array a record and column would cost ten times it."""
+    if not payloads:
         return [np.empty(0, dtype(feature)) for feature in header.features]
-    return [np.concatenate(parts) for parts in zip(*(record.columns for record in records), strict=True)]
+    parts = zip(*(payload.columns for payload in payloads), strict=True)
+    return [_column(dtype(feature), part) for feature, part in zip(header.features, parts, strict=True)]
 
 
-def _prediction_ids(header: Header, records: Sequence[Record]) -> list[str]:
+def _column(type_: np.dtype[np.generic], parts: tuple[bytes | list[str | None], ...]) -> NDArray[np.generic]:
+    if type_.hasobject:
+        return np.array(list(chain.from_iterable(cast("tuple[list[str | None], ...]", parts))), object)
+    return np.frombuffer(b"".join(cast("tuple[bytes, ...]", parts)), type_)
+
+
+def _values(header: Header, payloads: Sequence[Payload], rows: int) -> NDArray[np.float64]:
+    found = np.frombuffer(b"".join([payload.values for payload in payloads]), "<f8")
+    return found.reshape(rows, -1 if rows else len(header.classes) or 1)
+
+
+def _prediction_ids(header: Header, records: Sequence[Record], sizes: NDArray[np.int64]) -> pa.Array[Any]:
+    """Texts `<prefix><offset>-<row>`, made by the column."""
+    starts = np.array([record.start for record in records], np.int64)
+    ends = np.cumsum(sizes)
+    row = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - sizes, sizes)
     begin = prefix(header.release, header.source, header.segment)
-    return [f"{begin}{record.start}-{row}" for record in records for row in range(record.rows)]
+    heads = pc.binary_join_element_wise(begin, pc.cast(pa.array(starts), pa.string()), "")
+    which = pa.array(np.repeat(np.arange(len(sizes)), sizes))
+    texts: pa.Array[Any] = pc.binary_join_element_wise(heads.take(which), pc.cast(pa.array(row), pa.string()), "-")
+    return texts
+
+
+def _caller_ids(payloads: Sequence[Payload], rows: int) -> pa.Array[Any]:
+    if not any(payload.ids for payload in payloads):
+        return pa.nulls(rows, pa.string())
+    found = [id_ for payload in payloads for id_ in (payload.ids or [None] * payload.rows)]
+    return pa.array(found, pa.string())
 
 
 def _event_time(header: Header, columns: Columns, arrived: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -75,11 +107,19 @@ def _event_time(header: Header, columns: Columns, arrived: NDArray[np.int64]) ->
     return arrived
 
 
-def _flags(records: Sequence[Record], rows: int) -> list[list[str]]:
-    flags: list[list[str]] = [[] for _ in range(rows)]
+def _flags(header: Header, payloads: Sequence[Payload]) -> list[tuple[int, str]]:
+    names = [feature.name for feature in header.features]
+    found: list[tuple[int, str]] = []
     begin = 0
+    for payload in payloads:
+        found += [(begin + row, names[feature]) for row, feature in payload.flags]
+        begin += payload.rows
+    return found
+
+
+def _refused(header: Header, records: Sequence[Record]) -> dict[str, int]:
+    total = Counter[str]()
     for record in records:
-        for row, feature in record.flags:
-            flags[begin + row].append(feature)
-        begin += record.rows
-    return flags
+        if record.payload.refused:
+            total.update(record.refused)
+    return dict(total)

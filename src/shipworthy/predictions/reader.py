@@ -47,19 +47,58 @@ class Segment:
     finished: bool  # no more records will come
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """Rows that one model call answered, as they were logged."""
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """Rows that one model call answered, as they were logged.
+
+    What a column's bytes mean is worked out when it is asked for: thirty arrays a record cost more than all else that a
+    recorder does with it. `frames.frame` joins the bytes of many records and makes one array a column of them.
+    """
 
     start: int  # offset in the segment, bytes
     end: int  # where the next record stands
-    arrived: int  # ns since 1970, UTC
-    rows: int  # may be 0: only refusals
-    columns: Columns  # in the order of the header's features
-    values: NDArray[np.float64]  # (rows, k)
-    ids: list[str | None] | None  # the callers' own; None where nobody sent one
-    flags: tuple[tuple[int, str], ...]  # (row, feature) of violations that were let through
-    refused: dict[str, int]  # feature -> rows refused for it
+    header: Header
+    payload: Payload
+
+    @property
+    def arrived(self) -> int:
+        """Ns since 1970, UTC."""
+        return self.payload.arrived
+
+    @property
+    def rows(self) -> int:
+        """How many; may be 0: only refusals."""
+        return self.payload.rows
+
+    @property
+    def ids(self) -> list[str | None] | None:
+        """The callers' own; None where nobody sent one."""
+        return self.payload.ids
+
+    @property
+    def columns(self) -> Columns:
+        """One (rows,) array a feature, in the order of the header's features."""
+        if not self.rows:
+            return [np.empty(0, dtype(feature)) for feature in self.header.features]
+        return [
+            np.frombuffer(column, dtype(feature)) if isinstance(column, bytes) else np.array(column, object)
+            for feature, column in zip(self.header.features, self.payload.columns, strict=True)
+        ]
+
+    @property
+    def values(self) -> NDArray[np.float64]:
+        """(rows, k): the answers."""
+        width = -1 if self.rows else len(self.header.classes) or 1
+        return np.frombuffer(self.payload.values, "<f8").reshape(self.rows, width)
+
+    @property
+    def flags(self) -> tuple[tuple[int, str], ...]:
+        """(row, feature) of violations that were let through."""
+        return tuple((row, self.header.features[feature].name) for row, feature in self.payload.flags)
+
+    @property
+    def refused(self) -> dict[str, int]:
+        """Feature -> rows refused for it."""
+        return {self.header.features[feature].name: rows for feature, rows in self.payload.refused.items()}
 
 
 def segments(logs: Path) -> list[Segment]:
@@ -209,27 +248,4 @@ def _record(path: Path, file: BinaryIO, head: Header) -> Record | None:
         return None
     if zlib.crc32(payload) != payload_sum:
         raise Tampered(f"{path}: the record at byte {offset} was changed after it was written")
-    return _decoded(head, _decode_payload(payload), offset, offset + HEAD.size + length)
-
-
-def _decoded(head: Header, payload: Payload, start: int, end: int) -> Record:
-    return Record(
-        start,
-        end,
-        payload.arrived,
-        payload.rows,
-        _columns(head, payload),
-        np.frombuffer(payload.values, "<f8").reshape(payload.rows, -1 if payload.rows else len(head.classes) or 1),
-        payload.ids,
-        tuple((row, head.features[feature].name) for row, feature in payload.flags),
-        {head.features[feature].name: rows for feature, rows in payload.refused.items()},
-    )
-
-
-def _columns(head: Header, payload: Payload) -> Columns:
-    if not payload.rows:
-        return [np.empty(0, dtype(feature)) for feature in head.features]
-    return [
-        np.frombuffer(column, dtype(feature)) if isinstance(column, bytes) else np.array(column, object)
-        for feature, column in zip(head.features, payload.columns, strict=True)
-    ]
+    return Record(offset, offset + HEAD.size + length, head, _decode_payload(payload))

@@ -58,7 +58,7 @@ def counts_of(
     found: dict[int, Counts] = {}
     if frame.rows:
         windows, late = place(at, reference.window, open_from)
-        flags = [(row, name) for row, names in enumerate(frame.flags) for name in names]
+        flags = [*frame.flags]
         flags += [(int(row), frame.header.event_time or "") for row in np.flatnonzero(times.ahead)]
         found = count_by_window(reference, windows, frame.columns, frame.values, late=late, flags=flags)
     if frame.refused:

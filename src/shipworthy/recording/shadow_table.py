@@ -43,8 +43,8 @@ def shadow_rows(
     answers = np.nan_to_num(said.answers)
     return pa.table(
         {
-            "prediction_id": pa.array(whole.prediction_ids, pa.string()),
-            "id": pa.array(whole.ids, pa.string()),
+            "prediction_id": whole.prediction_ids,
+            "id": whole.ids,
             "arrived": instants(whole.arrived),
             "event_time": instants(times.said),
             "window": instants(times.said - times.said % window),

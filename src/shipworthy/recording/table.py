@@ -10,6 +10,7 @@ start of the window that it lies in. `flags` names the features whose violation 
 
 from __future__ import annotations
 
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, cast
 
@@ -138,8 +139,8 @@ def rows_of(frame: Frame, times: Times, window: int) -> pa.Table:
     confidence = outputs.get("confidence")
     return pa.table(
         {
-            "prediction_id": pa.array(frame.prediction_ids, pa.string()),
-            "id": pa.array(frame.ids, pa.string()),
+            "prediction_id": frame.prediction_ids,
+            "id": frame.ids,
             "model": _repeated(frame.header.model, frame.rows),
             "release": pa.repeat(pa.scalar(frame.header.release, pa.int32()), frame.rows),
             "source": _repeated(frame.header.source, frame.rows),
@@ -191,13 +192,14 @@ def _feature(feature: LoggedFeature, column: NDArray[np.generic]) -> pa.Array[An
 
 
 def _flags(frame: Frame, times: Times) -> pa.Array[Any]:
-    named = pa.list_(pa.string())
-    if not times.ahead.any():
-        return pa.array(frame.flags, named)
-    name = frame.header.event_time
-    ahead = times.ahead.tolist()
-    flags = [[*names, name] if is_ahead else names for names, is_ahead in zip(frame.flags, ahead, strict=True)]
-    return pa.array(flags, named)
+    """(n,) lists of names: in the order in which they were found, the event time last."""
+    ahead = np.flatnonzero(times.ahead).tolist()
+    found = sorted([*frame.flags, *((row, frame.header.event_time) for row in ahead)], key=itemgetter(0))
+    offsets = np.zeros(frame.rows + 1, np.int32)
+    np.cumsum(np.bincount([row for row, _ in found], minlength=frame.rows), out=offsets[1:])
+    names = pa.array([name for _, name in found], pa.string())
+    flags: pa.Array[Any] = pa.ListArray.from_arrays(cast(Any, offsets), names)
+    return flags
 
 
 def instants(times: NDArray[np.int64]) -> pa.Array[Any]:

@@ -63,7 +63,7 @@ def _in_log(project: Project, id_: PredictionId) -> PredictionFound:
     sha = _file(project, id_.release, "bundle.json")
     features = msgspec.json.decode(project.objects.get(sha), type=BundleDescription).features
     table = to_arrow([column[id_.row : id_.row + 1] for column in rows.columns], features)
-    caller = rows.ids[id_.row]
+    caller = rows.ids[id_.row].as_py()
     return PredictionFound(
         id=str(id_),
         caller_id=caller,
