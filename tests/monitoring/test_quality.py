@@ -11,7 +11,7 @@ from shipworthy.contract.records import Labels
 from shipworthy.errors import WrongUse
 from shipworthy.models.metrics import measure
 from shipworthy.monitoring.labels import KnownLabels, open_source
-from shipworthy.monitoring.performance import Promised, declines
+from shipworthy.monitoring.performance import Promised, declines, promised
 from shipworthy.monitoring.quality import measured
 from shipworthy.monitoring.records import Alarm, Quality
 
@@ -132,7 +132,7 @@ def test_a_model_that_became_worse_alarms_once_with_figures(world):
     found = [entry.decode(Alarm) for entry in watch.step()]
     assert [alarm.cause for alarm in found] == ["performance"]
     assert found[0].since // DAY >= START + 5
-    assert f"at the gate {GATE}" in found[0].words
+    assert f"held out {GATE}" in found[0].words
     assert watch.step() == []
 
 
@@ -184,6 +184,27 @@ def test_two_hundred_models_exactly_as_much_worse_as_is_allowed_raise_no_more_al
 def test_a_loss_of_twice_the_standard_error_beyond_is_found_within_weeks():
     values = 0.73 + np.random.default_rng(1).normal(0, 0.02, 30)
     assert decline(values)[-1].log_sum >= np.log(365)
+
+
+def test_windows_are_held_against_the_mean_of_windows_not_against_rows_of_all_days_at_once():
+    """Days differ: told apart from each other they make an AUC that no day of its own can reach."""
+    rng = np.random.default_rng(5)
+    day = np.repeat(np.arange(40), ROWS)
+    score = 1 / (1 + np.exp(-(rng.normal(0, 2, 40)[day] + rng.normal(size=len(day)))))
+    late = (rng.random(len(day)) < score).astype(object)
+    answers = np.stack([1 - score, score], axis=1)
+    days = [measured("auc", late[day == one], answers[day == one], (0, 1))[0] for one in range(40)]
+    found = promised("auc", late, answers, (0, 1), day)
+    assert found == Promised(pytest.approx(np.mean(days)), len(day), 40)
+    assert measure("auc", late, answers, (0, 1)) > found.value + 0.05
+
+
+def test_rows_without_times_are_one_window_and_windows_of_one_class_count_for_nothing():
+    late = np.array([0, 1, 1, 1, 0, 0], dtype=object)
+    answers = np.array([[0.9, 0.1], [0.2, 0.8], [0.5, 0.5], [0.5, 0.5], [0.1, 0.9], [0.9, 0.1]])
+    assert promised("auc", late, answers, (0, 1), None) == Promised(measure("auc", late, answers, (0, 1)), 6, 1)
+    assert promised("auc", late, answers, (0, 1), np.array([7, 7, 3, 3, 5, 5])) == Promised(1.0, 2, 1)
+    assert promised("auc", late[:0], answers[:0], (0, 1), None) is None
 
 
 def test_the_newest_quality_survives_a_round_trip():

@@ -233,7 +233,7 @@ def _labels(draft: Draft) -> Iterator[Mistake]:
     if draft.needs != "watching" and not labels.written and monitoring.get("performance") is not None:
         yield monitoring.wrong("performance", "no performance without [labels]", needs_labels)
     elif "performance" in on and "performance" not in monitoring.written:
-        hint = "how much worse than at the gate is an alarm: [monitoring] performance = 0.02"
+        hint = "how much worse than held out is an alarm: [monitoring] performance = 0.02"
         yield retraining.wrong("on", '"performance" only with monitoring.performance', hint)
 
 

@@ -152,7 +152,7 @@ class Monitoring(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     webhook: str | None = None  # address, or "env:NAME" of a variable that holds it; so are the next two
     alertmanager: str | None = None
     apprise: tuple[str, ...] = ()  # Apprise URLs
-    performance: float | None = None  # alarm when the live metric is worse than at the gate by more than this
+    performance: float | None = None  # alarm when the live metric is worse than on the rows held out by more than this
 
 
 class Retraining(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):

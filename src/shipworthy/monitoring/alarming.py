@@ -46,9 +46,11 @@ def of_decline(
 ) -> Alarm:
     """The alarm of a window whose labels say that the model has become worse."""
     again = "still " if repeated else ""
+    mean = f" as the mean of {promised.windows:,} windows" if promised.windows > 1 else ""
     words = (
-        f"{quality.metric} is {again}worse than at the gate by {decline.worse_by:.3g} on the {quality.labelled:,} "
-        f"labelled rows of the window of {_day(quality.window)} ({quality.value:.4g}, at the gate {promised.value:.4g})"
+        f"{quality.metric} is {again}worse than on the rows held out by {decline.worse_by:.3g}, on the "
+        f"{quality.labelled:,} labelled rows of the window of {_day(quality.window)} ({quality.value:.4g}, held out "
+        f"{promised.value:.4g}{mean})"
     )
     return Alarm(
         version=VERSION,

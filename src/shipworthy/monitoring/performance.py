@@ -1,4 +1,4 @@
-"""Is the live metric worse than at the gate by more than the contract lets pass? Pure.
+"""Is the live metric worse than on the rows held out by more than the contract lets pass? Pure.
 
 Each settled window says by how much it is worse, in standard errors beyond what is allowed; a Shiryaev-Roberts sum over
 windows gathers that, on the same scale as evidence of drift: L = exp(l z - l^2 / 2), averaged over l. That is a valid
@@ -13,9 +13,12 @@ from math import sqrt
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from shipworthy.contract.records import Metric
+from shipworthy.models.answers import Class
 from shipworthy.models.metrics import worse_by
+from shipworthy.monitoring.quality import value_of
 from shipworthy.monitoring.records import Quality
 
 _STAKES = np.array([0.25, 0.5, 1.0])
@@ -25,10 +28,11 @@ _SURE = 2.33  # standard errors of the gate's own figure that are allowed for: 9
 
 
 class Promised(msgspec.Struct, frozen=True):
-    """What the gate measured of a release."""
+    """What live windows are held against: the metric on the rows held out."""
 
     value: float
-    rows: int  # held out, that it was measured on
+    rows: int  # that it was measured on
+    windows: int = 1  # whose mean it is; 1 where the rows have no times, or all lie in one
 
 
 class Decline(msgspec.Struct, frozen=True):
@@ -37,7 +41,31 @@ class Decline(msgspec.Struct, frozen=True):
     window: int
     end: int
     log_sum: float
-    worse_by: float  # than at the gate
+    worse_by: float  # than on the rows held out
+
+
+def promised(
+    metric: Metric,
+    target: NDArray[np.generic],
+    answers: NDArray[np.float64],
+    classes: Sequence[Class],
+    windows: NDArray[np.int64] | None,
+) -> Promised | None:
+    """The metric on n labelled rows as the mean of their windows, by rows; None where no window has a value.
+
+    target: (n,), answers: (n, k), windows: (n,) each row's, in any numbering; None: they have no times. Windows are
+    compared with windows: an AUC across days is higher than one within them, because it is easier to tell a bad day
+    from a good one than the rows of one day from each other.
+    """
+    groups = np.zeros(len(target), dtype=np.int64) if windows is None else windows
+    order = np.argsort(groups, kind="stable")
+    begins = np.flatnonzero(np.diff(groups[order], prepend=groups.min() - 1 if len(groups) else 0))
+    total, rows, found = 0.0, 0, 0
+    for inside in np.split(order, begins[1:]):
+        value = value_of(metric, target[inside], answers[inside], classes)
+        if value is not None:
+            total, rows, found = total + value * len(inside), rows + len(inside), found + 1
+    return Promised(total / rows, rows, found) if rows else None
 
 
 def declines(metric: Metric, qualities: Sequence[Quality], promised: Promised, allowed: float) -> list[Decline]:

@@ -24,20 +24,21 @@ def measured(
 
     The error is a jackknife over groups (Shao and Wu, 1989): it needs no formula a metric, and no random numbers.
     """
-    value = _value(metric, target, values, classes)
+    value = value_of(metric, target, values, classes)
     if value is None or len(target) < FEWEST_ROWS:
         return value, None
     group = np.arange(len(target)) % _GROUPS
-    left = [_value(metric, target[group != one], values[group != one], classes) for one in range(_GROUPS)]
+    left = [value_of(metric, target[group != one], values[group != one], classes) for one in range(_GROUPS)]
     known = np.array([one for one in left if one is not None])
     if len(known) < _GROUPS:
         return value, None
     return value, sqrt((_GROUPS - 1) / _GROUPS * float(((known - known.mean()) ** 2).sum()))
 
 
-def _value(
+def value_of(
     metric: Metric, target: NDArray[np.generic], values: NDArray[np.float64], classes: Sequence[Class]
 ) -> float | None:
+    """The metric of n rows; None where it has no value on them."""
     try:
         return measure(metric, target, values, classes)
     except Undecided:

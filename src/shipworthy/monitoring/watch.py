@@ -30,7 +30,7 @@ class Facts:
 
     reference_of: Callable[[int], Reference | None]  # None: nothing of it is watched
     classes_of: Callable[[int], Sequence[Class] | None] = lambda _: None  # () for a regression; None: quality unknown
-    promised_of: Callable[[int], Promised | None] = lambda _: None  # what the gate measured
+    promised_of: Callable[[int], Promised | None] = lambda _: None  # on the rows held out
     live: Callable[[], Collection[int]] | None = None  # releases that alarms are raised for; None: all of them
     answered: Callable[[], Mapping[str, int]] = dict  # alarm's id -> event time (ns) at which its refresh ended
 
@@ -170,7 +170,7 @@ class Watch:
         return [(one.end, log10(one.log_sum) - threshold) for one in self._declines(release)]
 
     def _declines(self, release: int) -> list[Decline]:
-        """Evidence that the release has become worse than it was at the gate; [] where nothing is known of that."""
+        """Evidence that the release has become worse than on the rows held out; [] where nothing is known of that."""
         allowed, promised = self._contract.monitoring.performance, self._facts.promised_of(release)
         if allowed is None or promised is None or self._labelled is None:
             return []

@@ -15,8 +15,7 @@ from shipworthy.contract.records import Feature, Metric, Monitoring
 from shipworthy.contract.study import study_columns
 from shipworthy.errors import DataViolation, WrongUse
 from shipworthy.models.records import NULL_TIMESTAMP
-from shipworthy.monitoring.performance import Promised
-from shipworthy.monitoring.quality import measured
+from shipworthy.monitoring.performance import Promised, promised
 from shipworthy.monitoring.tables import Profile, answers_of, features_of, made, times_of
 from shipworthy.replay.labels import classes_of, codes_of
 from shipworthy.replay.log import Log
@@ -84,21 +83,21 @@ def held(task: Task, first: int, newest: int) -> Held:
         profile = made(rows, rows, features, roles.answer, roles.task, roles.time, window)
     except DataViolation as error:
         raise DataViolation(f"the reference ({words}): {error}") from None
-    promised, classes = None, roles.classes
+    held_against, classes = None, roles.classes
     if roles.label is not None and roles.label in rows.column_names:
         answers = answers_of(rows, roles.answer, roles.task)
         classes = classes_of(roles, rows[roles.label], answers.shape[1])
-        promised = _promised(task, rows, answers, codes_of(rows[roles.label], roles, classes), len(classes))
+        held_against = _promised(task, rows, answers, codes_of(rows[roles.label], roles, classes), len(classes))
     starts = profile.reference.history.windows
     part = ReferencePart(
         words,
         rows.num_rows,
         len(starts),
         starts[0] if starts else None,
-        None if promised is None else promised.value,
-        0 if promised is None else promised.rows,
+        None if held_against is None else held_against.value,
+        0 if held_against is None else held_against.rows,
     )
-    return Held(profile, part, until, promised, classes, said)
+    return Held(profile, part, until, held_against, classes, said)
 
 
 def _features(rows: pa.Table, roles: Roles) -> tuple[tuple[Feature, ...], tuple[str, ...]]:
@@ -165,18 +164,9 @@ def times_in(part: pa.Table, time: str, file: str) -> Times:
 def _promised(
     task: Task, rows: pa.Table, answers: NDArray[np.float64], target: NDArray[np.float64], classes: int
 ) -> Promised | None:
-    """The metric on the reference: the mean of its windows, by rows, where it has times.
-
-    Windows are compared with windows: an AUC within days is another figure than one across them.
-    """
+    """The metric on the reference's labelled and answered rows."""
     known = np.isfinite(target) & np.isfinite(answers).all(axis=1)
-    window = np.zeros(len(target), dtype=np.int64)
+    windows = None
     if task.roles.time in rows.column_names:
-        window = times_of(rows, task.roles.time) // task.monitoring.window
-    total, labelled = 0.0, 0
-    for one in np.unique(window[known]):
-        inside = known & (window == one)
-        value, _ = measured(task.metric, target[inside], answers[inside], range(classes))
-        if value is not None:
-            total, labelled = total + value * int(inside.sum()), labelled + int(inside.sum())
-    return Promised(total / labelled, labelled) if labelled else None
+        windows = (times_of(rows, task.roles.time) // task.monitoring.window)[known]
+    return promised(task.metric, target[known], answers[known], range(classes), windows)

@@ -12,7 +12,7 @@ import msgspec
 from shipworthy.models.answers import Class
 from shipworthy.models.bundle import DESCRIPTION
 from shipworthy.models.records import BundleDescription
-from shipworthy.monitoring.performance import Promised
+from shipworthy.monitoring.performance import Promised, promised
 from shipworthy.monitoring.records import Alarm
 from shipworthy.monitoring.watch import Facts, Watch
 from shipworthy.recording.lagging import note
@@ -20,6 +20,7 @@ from shipworthy.refresh.records import Refresh
 from shipworthy.registry.records import Release
 from shipworthy.registry.releases import Releases
 from shipworthy.wiring.alerting import delivery_of, over, unsaid
+from shipworthy.wiring.held_out import held_out
 from shipworthy.wiring.processes import Stop, loop
 from shipworthy.wiring.project import Project, open_project
 from shipworthy.wiring.record import lag_of, reference_reader
@@ -65,14 +66,39 @@ def facts_of(project: Project) -> Facts:
     return Facts(
         reference_of=reference_reader(project),
         classes_of=_classes_reader(project, releases),
-        promised_of=lambda number: None if service_of(project, number) else promised(releases.get(model, number)),
+        promised_of=_promised_reader(project, releases),
         live=live,
         answered=answered,
     )
 
 
-def promised(release: Release) -> Promised | None:
-    """What the gate measured of a release; None where it could not."""
+def _promised_reader(project: Project, releases: Releases) -> Callable[[int], Promised | None]:
+    """What live windows of a release are held against; None where nothing was measured of it."""
+    known: dict[int, Promised | None] = {}
+    reference_of = reference_reader(project)
+
+    def read(number: int) -> Promised | None:
+        if number not in known:
+            release = None if service_of(project, number) else releases.get(project.contract.name, number)
+            reference = reference_of(number)
+            window = project.contract.monitoring.window if reference is None else reference.window
+            known[number] = None if release is None else promised_by(project, release, window)
+        return known[number]
+
+    return read
+
+
+def promised_by(project: Project, release: Release, window: int) -> Promised | None:
+    """The metric on a release's rows held out, window by window (ns); else the gate's figure on all of them at once."""
+    rows = held_out(project, release)
+    if rows is None:
+        return _at_gate(release)
+    windows = None if rows.times is None else rows.times // window
+    metric = project.contract.gate.metric
+    return promised(metric, rows.target, rows.answers, rows.description.classes, windows)
+
+
+def _at_gate(release: Release) -> Promised | None:
     figures = next((verdict.figures for verdict in release.verdicts if verdict.check == "quality"), {})
     value, rows = figures.get("candidate"), figures.get("rows")
     if not isinstance(value, int | float) or not isinstance(rows, int | float):
