@@ -72,9 +72,6 @@ def _say_alarms(replay: Replay) -> None:
         say(marked("passed", "no alarm"))
     for told in replay.alarms:
         say(marked("blocked", f"{_day(told.alarm.event_time)}  {told.alarm.words}"))
-        if told.alarm.explained:
-            parts = (f"{one.feature} {one.change:+.3g}" for one in told.alarm.explained[:3])
-            say_plain(f"    goes with a change of the score by: {', '.join(parts)}")
         say_plain(f"    {words(told, replay.metric)}")
 
 

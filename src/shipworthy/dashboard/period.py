@@ -12,7 +12,7 @@ from shipworthy.counts.reference import Regime
 from shipworthy.dashboard.reading import marks_of
 from shipworthy.dashboard.view import EvidenceView, Mark, QualityView
 from shipworthy.errors import WrongUse
-from shipworthy.monitoring.records import Alarm, Explained, Moved, Quality, WindowEvidence
+from shipworthy.monitoring.records import Alarm, Example, Explained, Moved, Quality, WindowEvidence
 from shipworthy.refresh.records import Refresh
 from shipworthy.replay.quality import mean, words
 from shipworthy.replay.records import NEAR, Compared, Replay
@@ -33,6 +33,8 @@ class AlarmView(msgspec.Struct, frozen=True):
     score_change: float | None
     quality: str  # what quality did
     followed: str  # the refresh that it caused; "" where there was none
+    unexplained: float | None = None  # of the change of the score
+    examples: tuple[Example, ...] = ()
 
 
 class PeriodView(msgspec.Struct, frozen=True):
@@ -176,6 +178,8 @@ def _alarm(alarm: Alarm, quality: str, followed: str) -> AlarmView:
         alarm.score_change,
         quality,
         followed,
+        alarm.unexplained,
+        alarm.examples,
     )
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from shipworthy import clock
 from shipworthy.counts.reference import Reference
 from shipworthy.counts.windows import Counts
-from shipworthy.monitoring.causes import distance, explained, moved_bins, score_change, total
+from shipworthy.monitoring.causes import distance, explained, in_words, moved_bins, score_change, total, unexplained
 from shipworthy.monitoring.following import Followed, log10
 from shipworthy.monitoring.performance import Decline, Promised
-from shipworthy.monitoring.records import VERSION, Alarm, Moved, Quality
+from shipworthy.monitoring.records import VERSION, Alarm, Example, Moved, Quality
 
 _NAMED = 3  # payoffs that the sentence names
 
@@ -23,6 +25,8 @@ def of_drift(
     moved = tuple(_moved(followed, reference, windows, index) for index in chosen)
     since = min(one.since for one in moved)
     together = total(reference, [counts for start, counts in windows if start >= since])
+    change, found = score_change(reference, together), explained(reference, together, chosen)
+    answers = in_words(reference, change, found)
     return Alarm(
         version=VERSION,
         cause="drift",
@@ -33,12 +37,22 @@ def of_drift(
         strength=max(one.strength for one in moved),
         threshold=evidence.threshold,
         moved=moved,
-        explained=explained(reference, together, chosen),
-        score_change=score_change(reference, together),
+        explained=found,
+        score_change=change,
         confirmed=bool(evidence.confirmed),
         repeated=repeated,
-        words=_drift_words(moved, since, repeated=repeated),
+        words=drift_words(moved, since, repeated=repeated) + (f"; {answers}" if answers else ""),
+        unexplained=unexplained(change, found),
     )
+
+
+def with_examples(alarm: Alarm, examples: Sequence[Example]) -> Alarm:
+    """The alarm with rows to look at; the sentence names their ids, never what they hold, because it goes to others."""
+    if not examples:
+        return alarm
+    named = ", ".join(dict.fromkeys(one.prediction for one in examples[:_NAMED]))
+    words = f"{alarm.words}; rows to look at: {named}"
+    return msgspec.structs.replace(alarm, examples=tuple(examples), words=words)
 
 
 def of_decline(
@@ -85,7 +99,8 @@ def _moved(followed: Followed, reference: Reference, windows: Sequence[tuple[int
     )
 
 
-def _drift_words(moved: Sequence[Moved], since: int, *, repeated: bool) -> str:
+def drift_words(moved: Sequence[Moved], since: int, *, repeated: bool = False) -> str:
+    """What moved, by how much, since when."""
     named = "; ".join(_moved_words(one) for one in moved[:_NAMED])
     others = f"; and {len(moved) - _NAMED} more" if len(moved) > _NAMED else ""
     verb = "still differs" if repeated else "differs"

@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 
 from shipworthy.counts.reference import Payoff, Reference
 from shipworthy.counts.windows import Counts, add, empty
-from shipworthy.monitoring.records import Explained, MovedBin
+from shipworthy.monitoring.records import Explained, ExplainedBin, MovedBin
 
 _SHOWN = 3  # bins of a payoff
+_NAMED = 3  # features in a sentence
+_HARDLY = 0.01  # of the score's scale: less is no change that shares could be given of
 
 
 def total(reference: Reference, windows: Sequence[Counts]) -> Counts:
@@ -35,22 +37,76 @@ def distance(payoff: Payoff, counts: NDArray[np.int64]) -> float:
     return float(np.abs(after - before).sum() / 2)
 
 
+def grown(payoff: Payoff, counts: NDArray[np.int64]) -> int:
+    """Index of the bin whose share grew most. counts: (bins,) since the drift began."""
+    before, after = _shares(payoff, counts)
+    return int(np.argmax(after - before))
+
+
 def explained(reference: Reference, since: Counts, chosen: Sequence[int]) -> tuple[Explained, ...]:
     """The features among the chosen payoffs by |sum of (q_k - p_k) x mean score in bin k|, the largest first.
 
     p: the reference's shares, q: those since the drift began. A bin in which nothing was seen has the overall mean.
     """
     counts, sums = since.of_payoffs(reference), since.scores_of_payoffs(reference)
-    found = []
-    for index in chosen:
-        payoff = reference.payoffs[index]
-        if payoff.origin != "feature" or not since.rows:
-            continue
-        before, after = _shares(payoff, counts[index])
-        overall = sums[index].sum() / since.rows
-        mean = np.where(counts[index] > 0, sums[index] / np.maximum(counts[index], 1), overall)
-        found.append(Explained(payoff.name, float(((after - before) * mean).sum())))
+    found = [
+        _explained(reference, reference.payoffs[index], counts[index], sums[index])
+        for index in chosen
+        if reference.payoffs[index].origin == "feature" and since.rows
+    ]
     return tuple(sorted(found, key=lambda one: (-abs(one.change), one.feature)))
+
+
+def _explained(
+    reference: Reference,
+    payoff: Payoff,
+    counts: NDArray[np.int64],
+    sums: NDArray[np.float64],
+    shown: int = _SHOWN,
+) -> Explained:
+    before, after = _shares(payoff, counts)
+    overall = sums.sum() / max(1, int(counts.sum()))
+    mean = np.where(counts > 0, sums / np.maximum(counts, 1), overall)
+    parts = (after - before) * (mean - overall)  # shares change by nothing in all, so that these add up to the same
+    order = np.argsort(-np.abs(parts), kind="stable")[:shown]
+    bins = tuple(
+        ExplainedBin(
+            payoff.bins.labels[i],
+            float(before[i]),
+            float(after[i]),
+            reference.score_low + float(mean[i]),
+            float(parts[i]),
+        )
+        for i in order
+        if parts[i]
+    )
+    return Explained(payoff.name, float(((after - before) * mean).sum()), bins)
+
+
+def unexplained(change: float | None, found: Sequence[Explained]) -> float | None:
+    """What is left of the score's change when all that goes with shifts of features is taken off."""
+    return None if change is None else change - sum(one.change for one in found)
+
+
+def in_words(reference: Reference, change: float | None, found: Sequence[Explained]) -> str:
+    """What the answers did, what of it goes with which feature, and what stays unexplained; "" where nobody knows."""
+    left = unexplained(change, found)
+    if change is None or left is None:
+        return ""
+    answer = next((payoff.name for payoff in reference.payoffs if payoff.origin == "output"), "answer")
+    named = " and ".join(f"{one.change:+.3g} with {one.feature}" for one in found[:_NAMED])
+    if abs(change) < _HARDLY * (reference.score_high - reference.score_low):
+        tail = f", though {named} would go" if found else ""
+        return f"the mean {answer} has hardly changed ({change:+.2g}){tail}"
+    begin = f"the mean {answer} has changed by {change:+.3g}"
+    if not found:
+        return f"{begin}, none of which goes with the shift of a feature: all of it is unexplained"
+    share = left / change
+    if share < 0:
+        return f"{begin}; {named} would go, more than all of it, because features move together"
+    if share > 1:
+        return f"{begin}; {named} would go, the other way: all of it is unexplained"
+    return f"{begin}, of it {named}; {share:.0%} is unexplained"
 
 
 def score_change(reference: Reference, since: Counts) -> float | None:

@@ -56,7 +56,8 @@ def drill(reference: Reference, monitoring: Monitoring, watched: int, recent: Se
     name = reference.payoffs[index].name
     if alarm is None or not drifted:
         return Drilled(name, share, None, "")
-    words = alarming.of_drift(alarm, following.reference, followed, repeated=False).words
+    raised = alarming.of_drift(alarm, following.reference, followed, repeated=False)
+    words = alarming.drift_words(raised.moved, raised.since)  # not what it did to scores: rows were moved without them
     return Drilled(name, share, drifted, words)
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from shipworthy.contract.records import Metric
+from shipworthy.contract.records import Metric, Value
 from shipworthy.counts.reference import Origin
 
 AlarmCause = Literal["drift", "performance"]
@@ -70,11 +70,33 @@ class Moved(msgspec.Struct, frozen=True):
     bins: tuple[MovedBin, ...]  # those that moved most
 
 
+class ExplainedBin(msgspec.Struct, frozen=True):
+    """What one bin adds to a feature's change: (share now - share before) x (its mean score - the mean of all)."""
+
+    bin: str  # in words
+    before: float  # share of the reference
+    after: float  # share of the rows since the drift began
+    score: float  # mean score of its rows since then
+    change: float  # of the mean score
+
+
 class Explained(msgspec.Struct, frozen=True):
     """How much of the output's change the shift of one feature goes with. An attribution, not a cause."""
 
     feature: str
     change: float  # of the mean score (of the mean prediction for a regression)
+    bins: tuple[ExplainedBin, ...] = ()  # those that add most
+
+
+class Example(msgspec.Struct, frozen=True):
+    """One prediction out of the bin that grew most, as the table held it when the alarm was raised."""
+
+    prediction: str  # its id
+    id: str | None  # the caller's own
+    payoff: str  # what moved
+    bin: str  # in words
+    answer: float | None  # score, or the prediction of a regression
+    values: dict[str, Value | None]  # of the features that moved; instants in ISO 8601
 
 
 class Alarm(msgspec.Struct, frozen=True):
@@ -94,6 +116,8 @@ class Alarm(msgspec.Struct, frozen=True):
     confirmed: bool  # the tier that never restarts says so too
     repeated: bool  # raised before for this release; the refresh that answered it did not end it
     words: str  # one sentence
+    unexplained: float | None = None  # score_change less all that is explained; None where either is not known
+    examples: tuple[Example, ...] = ()  # rows of the bins that grew most; () for performance
 
 
 class Reached(msgspec.Struct, frozen=True):

@@ -15,6 +15,7 @@ from shipworthy.counts.windows import Counts
 from shipworthy.models.answers import Class
 from shipworthy.monitoring import alarming, rearming
 from shipworthy.monitoring.closing import closed_windows, newest_event_time, releases
+from shipworthy.monitoring.examples import examples
 from shipworthy.monitoring.following import Followed, Following, log10
 from shipworthy.monitoring.labelled import Labelled
 from shipworthy.monitoring.labels import KnownLabels, open_source
@@ -138,7 +139,9 @@ class Watch:
         if verdict == "quiet":
             return None
         reference = watched.following.reference
-        return alarming.of_drift(followed, reference, watched.windows, repeated=verdict == "again")
+        alarm = alarming.of_drift(followed, reference, watched.windows, repeated=verdict == "again")
+        rows = examples(self._layout.predictions(self._model), reference, watched.windows, alarm)
+        return alarming.with_examples(alarm, rows)
 
     def _write(self, evidence: WindowEvidence, alarm: Alarm | None) -> list[Entry]:
         subject, key = _subject(evidence.release), f"{evidence.release}:{evidence.window}"
