@@ -6,7 +6,7 @@ import shutil
 import zipfile
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -56,13 +56,13 @@ def small_lock(lock: Path) -> str:
     return without(text, [name for name in names(text) if name not in NEEDED])
 
 
-def wheel(folder: Path, version: str, factor: float) -> str:
-    """A package of one line; a line of a lock that names it."""
+def wheel(folder: Path, version: str, factor: float, more: str = "") -> str:
+    """A package of a line or two; a line of a lock that names it."""
     folder.mkdir(exist_ok=True, parents=True)
     path = folder / f"scaling-{version}-py3-none-any.whl"
     info = f"scaling-{version}.dist-info"
     with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("scaling.py", f"FACTOR = {factor}\n")
+        archive.writestr("scaling.py", f"FACTOR = {factor}\n{more}")
         archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: scaling\nVersion: {version}\n")
         archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         archive.writestr(f"{info}/RECORD", "")
@@ -82,9 +82,18 @@ class Planted:
         prepare(layout)
         self.state = State(layout, Ledger(layout.ledger_url), Objects(layout.objects))
 
-    def contract(self, recipe: str, *, source: DataSource | None = None, **rule: Any) -> Contract:
-        """The contract of one of the recipes; `rule` is [gate.rebuild]."""
-        model = Model(name="delay", task="regression", train=f"recipes:{recipe}", seed=7)
+    def contract(
+        self,
+        recipe: str,
+        *,
+        source: DataSource | None = None,
+        sandbox: Literal["on", "off"] = "on",
+        command: str | None = None,
+        **rule: Any,
+    ) -> Contract:
+        """The contract of one of the recipes, or of a command; `rule` is [gate.rebuild]."""
+        train = f"recipes:{recipe}" if command is None else None
+        model = Model(name="delay", task="regression", train=train, command=command, seed=7, sandbox=sandbox)
         file = DataSource(name="flights", kind="file", location="data/flights.parquet", target="delay", time="day")
         return Contract(
             model=model,

@@ -26,6 +26,7 @@ class Conditions(msgspec.Struct, frozen=True):
     identity: bool = False  # whether process, machine and user have the same number or name every time
     cores: int | None = None  # that the machine seems to have
     children: str | None = None  # hash seed of processes that are started without one
+    folder: str | None = None  # what the job's own folder, which HOME and TMPDIR lie in, is called
 
 
 AS_IT_IS = Conditions()
@@ -34,7 +35,7 @@ AS_IT_IS = Conditions()
 class Asked(msgspec.Struct, frozen=True):
     """What a line of the project's led to asking the machine for."""
 
-    kind: Literal["clock", "chance", "seed", "cores", "hash seed"]
+    kind: Literal["clock", "chance", "seed", "cores", "hash seed", "folder"]
     call: str  # "time.time"
     direct: bool  # whether the line makes the call itself, and no library that it calls
     frame: Frame

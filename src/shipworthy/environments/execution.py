@@ -36,6 +36,7 @@ PASSED = (
 )
 RECORDED = ("CUDA_VISIBLE_DEVICES", "OPENBLAS_CORETYPE")  # those of them that may change the model
 FOLDERS = ("HOME", "TEMP", "TMP", "TMPDIR")  # a sandbox has its own
+HOME = "HOME"  # recorded where a training has no sandbox, for then whatever lies there may take part
 THREADS = (
     "BLIS_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -54,6 +55,7 @@ FIXED = {
     "TZ": "UTC",
 }
 OUTPUT = "output.txt"  # everything that the user's code printed
+FAILURE = "error.json"
 
 _DURING = {
     "import": "the training function could not be imported",
@@ -118,6 +120,19 @@ class Outcome(msgspec.Struct, frozen=True):
     refused: tuple[str, ...]  # what the code was refused and went on without, with its line
 
 
+class Ran(msgspec.Struct, frozen=True):
+    """What a job that failed ran on, as an Outcome tells it."""
+
+    python: str
+    implementation: str
+    platform: str
+    processor: str
+    cores: int
+    blas: tuple[str, ...]
+    distributions: dict[str, str]
+    sandbox: str
+
+
 class _Failure(msgspec.Struct, frozen=True):
     """error.json: the error, and its frames in the project's own files (file, line, function, text)."""
 
@@ -125,6 +140,7 @@ class _Failure(msgspec.Struct, frozen=True):
     error: str
     frames: tuple[undeclared.Frame, ...]
     refusal: undeclared.Refusal | None  # by the sandbox, where that is what it failed of
+    ran: Ran | None = None
 
 
 class _Line(msgspec.Struct, frozen=True):
@@ -136,9 +152,16 @@ def variables(threads: int) -> dict[str, str]:
     return {**dict.fromkeys(THREADS, str(threads)), **FIXED}
 
 
-def recorded_variables(threads: int) -> dict[str, str]:
+def recorded_variables(threads: int, *, sandbox: bool = True) -> dict[str, str]:
     """Those that a record names: what shipworthy fixes, and what it hands on that may change the model."""
-    return {**variables(threads), **{name: os.environ[name] for name in RECORDED if name in os.environ}}
+    handed_on = (*RECORDED, *(() if sandbox else (HOME,)))
+    return {**variables(threads), **{name: os.environ[name] for name in handed_on if name in os.environ}}
+
+
+def failed(output: Path) -> Ran | None:
+    """What a job with this output ran on, where its code failed; None where it was killed or came to its end."""
+    written = output / FAILURE
+    return msgspec.json.decode(written.read_bytes(), type=_Failure).ran if written.is_file() else None
 
 
 def execute(
@@ -195,7 +218,7 @@ def _folders(job: Job) -> Iterator[dict[str, str]]:
     if not job.sandbox:
         yield {name: os.environ[name] for name in FOLDERS if name in os.environ}
         return
-    with workplace(temporary(), "job") as folder:
+    with workplace(temporary(), "job", job.conditions.folder) as folder:
         home, scratch = folder / "home", folder / "tmp"
         home.mkdir()
         scratch.mkdir()
@@ -257,7 +280,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _explained(code: int, job: Job) -> str:
     output = Path(job.output)
-    written = output / "error.json"
+    written = output / FAILURE
     if not written.is_file():
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended itself with code {code}"
         memory = "; the machine may have been out of memory" if code == -signal.SIGKILL else ""

@@ -18,11 +18,13 @@ LOCK = ".lock"
 
 
 @contextlib.contextmanager
-def workplace(root: Path, kind: str) -> Iterator[Path]:
-    """A new folder below `root`; those that a killed process of the same kind left there are removed first."""
+def workplace(root: Path, kind: str, name: str | None = None) -> Iterator[Path]:
+    """A new folder below `root`, under a name that nobody has unless one is given; those that a killed process of the
+    same kind left there are removed first.
+    """
     root.mkdir(parents=True, exist_ok=True)
     _sweep(root, kind)
-    folder = root / f"{kind}-{uuid.uuid4().hex[:16]}"
+    folder = root / f"{kind}-{name or uuid.uuid4().hex[:16]}"
     lock = folder.with_name(folder.name + LOCK)
     try:
         with locked(lock):  # before the folder is there, so that no sweep can take it for abandoned

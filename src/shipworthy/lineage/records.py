@@ -114,6 +114,8 @@ Factor = Literal[
     "package",
     "BLAS kernel",
     "variable",  # another of the environment's
+    "folder",  # where the job lies: its HOME, its temporary files, the copy of the project
+    "failure",  # at times: the same recipe failed, and does not fail again
 ]
 
 

@@ -4,6 +4,9 @@ First the same recipe once more. Where that differs from the rebuild, the traini
 asks the machine for is held, one kind at a time, until two trainings agree. Where it does not, something is otherwise
 than it was at the run: what the record knows to have changed is put back, one at a time, until the run's own model
 comes out. A factor that only changes the model, and cannot be put back, is named as a likely cause.
+
+A rebuild that failed is looked at in the same way: does it fail again, and if so, what has to be put back for it to
+come to its end?
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ class Case:
     """A run and its rebuild, and what was to be reached."""
 
     then: Made
-    now: Made
+    now: Made | None  # None: the training failed
     task: Task
     tolerance: float
     goal: ReachedRung
@@ -70,7 +73,8 @@ def diagnose(case: Case, attempt: Attempt, suspects: Suspects, fixed: Sequence[s
         causes, untried = tuple(search.likely), (str(error),)
     if not causes:
         untried = (*untried, *fixed)
-    return Diagnosis(case.goal, causes, words.outcome(causes, untried), tuple(search.trials), untried)
+    told = words.outcome(causes, untried, fails=case.now is None)
+    return Diagnosis(case.goal, causes, told, tuple(search.trials), untried)
 
 
 class _Search:
@@ -85,11 +89,27 @@ class _Search:
     def causes(self, suspects: Suspects) -> tuple[Cause, ...]:
         """() where none is found. OutOfTime."""
         again = self._try(AGAIN)
+        if self._case.now is None:
+            return self._of_failed(again, suspects)
         if again.made is None:
-            return ()
+            return (Cause("failure", words.not_again(same=False), certain=False),)
         if not self._alike(again.made, self._case.now):
             return self._of_random(again.asked)
         return self._of_changed(suspects(again.asked)) or self._of_rare(again.asked)
+
+    def _of_failed(self, again: Tried, suspects: Suspects) -> tuple[Cause, ...]:
+        """The rebuild failed: does it every time, and what has to be put back for it not to?"""
+        if again.made is not None:
+            return (Cause("failure", words.not_again(self._alike(again.made, self._case.then)), certain=True),)
+        for swap in suspects(again.asked):
+            made = self._try(swap).made
+            if made is not None:
+                twice = self._try(swap).made is not None and self._try(AGAIN).made is None
+                certain = twice and swap.restores and self._alike(made, self._case.then)
+                self.likely.append(Cause(_factor(swap), swap.cause, certain=certain))
+                if certain:
+                    return (self.likely[-1],)
+        return tuple(self.likely)
 
     def _of_random(self, asked: Sequence[Asked]) -> tuple[Cause, ...]:
         """The recipe makes another model every time: what has to be held for two to agree?"""
@@ -157,14 +177,16 @@ class _Search:
     def _try(self, swap: Swap) -> Tried:
         tried = self._attempt(swap)
         then, now = (
-            None if tried.made is None else compare(other, tried.made, self._case.task, self._case.tolerance).rung
+            None
+            if tried.made is None or other is None
+            else compare(other, tried.made, self._case.task, self._case.tolerance).rung
             for other in (self._case.then, self._case.now)
         )
         self.trials.append(Trial(swap.factor, swap.words, then, now, tried.seconds))
         return tried
 
-    def _alike(self, a: Made, b: Made) -> bool:
-        return reaches(compare(a, b, self._case.task, self._case.tolerance).rung, self._case.goal)
+    def _alike(self, a: Made, b: Made | None) -> bool:
+        return b is not None and reaches(compare(a, b, self._case.task, self._case.tolerance).rung, self._case.goal)
 
 
 def _factor(swap: Swap) -> Factor:

@@ -17,12 +17,14 @@ HELD = 1  # what the machine's chance follows from, while it is held
 MOST_PACKAGES = 6  # that are swapped one by one
 KERNEL = "OPENBLAS_CORETYPE"
 HASH_SEED = "PYTHONHASHSEED"
+UNKNOWN = "not recorded"  # what enforced the sandbox, in records of old
 
 _ARCHITECTURE = re.compile(r"openblas \S+ (\w+),")
 _HOLDS: Mapping[Factor, Conditions] = {
     "chance": Conditions(watched=True, chance=HELD),
     "seed": Conditions(watched=True, identity=True),
     "hash seed": Conditions(watched=True, children="0"),
+    "folder": Conditions(watched=True, folder="held"),
 }
 
 
@@ -37,6 +39,7 @@ class Swap:
     threads: int | None = None
     reverse: str | None = None  # a source whose rows are handed over the other way round
     versions: Mapping[str, str] = field(default_factory=dict)  # packages installed in another version
+    elsewhere: bool = False  # whether the project's copy lies in another folder
     restores: bool = True  # whether it puts back what was at the run; else it can only change the model
 
     @staticmethod
@@ -91,6 +94,7 @@ def all_held(asked: Sequence[Asked], started: int) -> tuple[Swap, tuple[Factor, 
         chance=HELD if "chance" in kinds else None,
         identity="seed" in kinds,
         children="0" if "hash seed" in kinds else None,
+        folder="held" if "folder" in kinds else None,
     )
     return Swap(kinds[0], f"{', '.join(words.NAMES[kind] for kind in kinds)} held", conditions=conditions), kinds
 
@@ -112,6 +116,12 @@ def put_back(then: Environment, now: Environment, asked: Sequence[Asked], starte
         yield Swap("clock", "the time of the run", words.held("clock", asked), conditions)
 
 
+def elsewhere(asked: Sequence[Asked]) -> Swap:
+    """Where the project was copied to at the run is not known any more, but that it was elsewhere."""
+    told = words.held("folder", asked)
+    return Swap("folder", "the project in another folder", told, elsewhere=True, restores=False)
+
+
 def reordered(sources: Sequence[Reordered]) -> Iterator[Swap]:
     """Sources whose rows come in another order; which order they had is not known any more."""
     for source in sources:
@@ -121,10 +131,12 @@ def reordered(sources: Sequence[Reordered]) -> Iterator[Swap]:
 
 def cannot_be_swapped(then: Environment, now: Environment) -> tuple[str, ...]:
     """What has changed and stays so, as long as this machine is not that one."""
+    enforced = then.sandbox if then.sandbox != UNKNOWN else now.sandbox
     pairs = {
         "Python": (f"{then.implementation} {then.python}", f"{now.implementation} {now.python}"),
         "the platform": (then.platform, now.platform),
         "the processor": (then.processor, now.processor),
+        "the sandbox": (enforced, now.sandbox),
     }
     return tuple(f"{what} was {a} and is {b}" for what, (a, b) in pairs.items() if a != b)
 
@@ -141,15 +153,17 @@ def _variables(then: Environment, now: Environment) -> Iterator[Swap]:
         a, b = then.variables.get(name), now.variables.get(name)
         if a != b:
             factor: Factor = "hash seed" if name == HASH_SEED else "threads" if name in THREADS else "variable"
-            told = words.changed(factor, name, a or "not set", b or "not set")
+            told = words.changed(factor, name, a or "not set", b or "not set", remedy=words.OF_VARIABLES.get(name))
             yield Swap(factor, f"{name} = {a}, as then", told, Conditions(variables={name: a}))
 
 
 def _kernel(then: Environment, now: Environment) -> Iterator[Swap]:
+    """By the name that it was asked for by, where it was: OpenBLAS tells another one of some of its kernels."""
     a, b = (_architecture(each) for each in (then, now))
     if a is not None and a != b:
         told = words.changed("BLAS kernel", "the kernel of linear algebra", a, b or "not known")
-        yield Swap("BLAS kernel", f"{KERNEL}={a}, as then", told, Conditions(variables={KERNEL: a}))
+        name = then.variables.get(KERNEL, a)
+        yield Swap("BLAS kernel", f"{KERNEL}={name}, as then", told, Conditions(variables={KERNEL: name}))
 
 
 def _architecture(environment: Environment) -> str | None:

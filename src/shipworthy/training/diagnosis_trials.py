@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from shipworthy import clock
 from shipworthy.environments import builder, conditions
 from shipworthy.errors import TrainingFailed, Unbuildable
-from shipworthy.lineage.records import DataPin, Diagnosis, ReachedRung, Run
+from shipworthy.lineage.records import DataPin, Diagnosis, Environment, ReachedRung, Run
 from shipworthy.training import diagnosis_factors as factors
 from shipworthy.training import making
 from shipworthy.training.content import digests
@@ -41,14 +41,15 @@ class Bench:
     python: str
     frozen: Path  # the probes
     then: Made
-    now: Made
+    now: Made | None  # None: the training failed
+    environment: Environment  # of the rebuild, as far as it is known
     seconds: float  # that one more training is expected to take
     deadline: int  # ns since 1970: none is begun that would not end before
 
 
 def explain(bench: Bench, goal: ReachedRung, report: Report) -> Diagnosis:
     """Why the two differ, as far as that can be told before the deadline."""
-    run, then, now = bench.run, bench.then.environment, bench.now.environment
+    run, then, now = bench.run, bench.then.environment, bench.environment
     case = Case(
         then=bench.then,
         now=bench.now,
@@ -62,7 +63,7 @@ def explain(bench: Bench, goal: ReachedRung, report: Report) -> Diagnosis:
     return diagnose(
         case,
         _Trials(bench, report),
-        lambda asked: (*moved, *factors.put_back(then, now, asked, run.started)),
+        lambda asked: (*moved, *factors.put_back(then, now, asked, run.started), factors.elsewhere(asked)),
         factors.cannot_be_swapped(then, now),
     )
 
@@ -83,11 +84,11 @@ class _Trials:
         self._count += 1
         self._report(f"diagnose: {swap.words}", None)
         started = clock.now()
-        work = bench.setting.work.with_name(f"trial-{self._count}")
+        work = bench.setting.work.with_name(f"trial-{swap.conditions.folder or self._count}")
         try:
             made, asked = self._made(swap, work, min(left, PATIENCE * bench.seconds + 60))
         except (TrainingFailed, Unbuildable):
-            made, asked = None, ()
+            made, asked = None, conditions.asked(work / "output")
         finally:
             shutil.rmtree(work, ignore_errors=True)
         return Tried(made, asked, (clock.now() - started) / clock.SECOND)
@@ -99,11 +100,18 @@ class _Trials:
             model = msgspec.structs.replace(contract.model, threads=swap.threads)
             contract = msgspec.structs.replace(contract, model=model)
         data = making.prepared(contract, _reversed(bench.tables, swap.reverse), making.recorded_cut(run))
-        setting = replace(bench.setting, work=work, environment=self._environment(swap, work))
+        setting = replace(
+            bench.setting, code=self._code(swap, work), work=work, environment=self._environment(swap, work)
+        )
         train = partial(making.run_job, contract, run.parameters, data, setting, bench.frozen, lambda _: None)
         outcome, bundle = train(conditions=swap.conditions, limit=limit)
         asked = conditions.asked(work / "output")
-        return making.made_of(outcome, bundle, bench.now.environment), asked
+        return making.made_of(outcome, bundle, bench.environment), asked
+
+    def _code(self, swap: Swap, work: Path) -> Path:
+        if not swap.elsewhere:
+            return self._bench.setting.code
+        return shutil.copytree(self._bench.setting.code, work.with_name(f"{work.name}-code"), symlinks=True)
 
     def _environment(self, swap: Swap, work: Path) -> Path:
         """Beside the trial's own folder, since its training may not see that."""

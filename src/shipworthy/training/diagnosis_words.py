@@ -21,6 +21,8 @@ NAMES: Mapping[Factor, str] = {
     "package": "packages",
     "BLAS kernel": "the kernel of linear algebra",
     "variable": "an environment variable",
+    "folder": "the folders that it lies in",
+    "failure": "a failure that does not come again",
 }
 _HELD: Mapping[Factor, tuple[str, str]] = {
     "chance": ("randomness that does not come from the seed", "make the generator from the argument `seed`"),
@@ -41,6 +43,10 @@ _HELD: Mapping[Factor, tuple[str, str]] = {
         "the work is cut by the number of cores, and what is added up depends on that",
         "cut it into a fixed number of parts, or by model.threads",
     ),
+    "folder": (
+        "where it lies (HOME, temporary files, the project's copy) goes into the model, and is elsewhere every time",
+        "let the model hold no path, and seed nothing with one",
+    ),
 }
 _CHANGED: Mapping[Factor, str] = {
     "hash seed": "something goes by the order of a set: sort it, as in sorted(set(names))",
@@ -53,6 +59,16 @@ _CHANGED: Mapping[Factor, str] = {
     ),
     "variable": "let nothing that is learnt depend on it",
 }
+_LOCALE = "name the encoding of every text, and sort and format by no locale"
+OF_VARIABLES = {
+    "TZ": 'name the time zone wherever an instant becomes a day or an hour, as in tz="UTC"',
+    "LANG": _LOCALE,
+    "LC_ALL": _LOCALE,
+    "HOME": (
+        "something that it reads lies there: declare it under [data], or put it into the project, and take "
+        '`sandbox = "off"` out of [model], so that it cannot happen unseen'
+    ),
+}
 
 
 def held(factor: Factor, asked: Sequence[Asked]) -> str:
@@ -62,11 +78,13 @@ def held(factor: Factor, asked: Sequence[Asked]) -> str:
     return f"{what}{f' ({where})' if where else ''}: {remedy}"
 
 
-def changed(factor: Factor, name: str, then: str, now: str, asked: Sequence[Asked] = ()) -> str:
+def changed(
+    factor: Factor, name: str, then: str, now: str, asked: Sequence[Asked] = (), remedy: str | None = None
+) -> str:
     """Something that was otherwise at the run."""
     where = lines([each for each in asked if each.kind == factor])
     values = f"{name}: {then} then, {now} now" if now else f"{name}: {then}"
-    return f"{values}{f' ({where})' if where else ''}: {_CHANGED[factor]}"
+    return f"{values}{f' ({where})' if where else ''}: {remedy or _CHANGED[factor]}"
 
 
 def row_order(source: str, unique: str | None) -> str:
@@ -99,9 +117,20 @@ def lines(asked: Sequence[Asked]) -> str:
     return "; ".join([*told, *([f"and {more} more"] if more else [])])
 
 
-def outcome(causes: Sequence[Cause], untried: Sequence[str]) -> str:
-    """A diagnosis in a sentence."""
+def not_again(same: bool) -> str:
+    """A training that failed once; `same`: and makes the run's own model when it is tried again."""
+    made = "the run's own model" if same else "a model"
+    return (
+        f"it failed once, and makes {made} when the same recipe is trained again: it fails at times, so look for what "
+        "may be short at times (memory, disk, shared memory, open files), and for threads or processes that race"
+    )
+
+
+def outcome(causes: Sequence[Cause], untried: Sequence[str], *, fails: bool = False) -> str:
+    """A diagnosis in a sentence; `fails`: of a training that does not come to its end any more."""
     if causes:
         return "; ".join(cause.words for cause in causes)
     left = f"; not excluded: {'; '.join(untried)}" if untried else ""
+    if fails:
+        return f"no cause was found: the same recipe fails now, whatever was put back that is otherwise than then{left}"
     return f"no cause was found: the same recipe makes the same model now, and made another one then{left}"

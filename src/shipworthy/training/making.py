@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -40,6 +41,7 @@ def quiet(step: str, done: float | None) -> None:
     """Tell nobody."""
 
 
+OFF = "off"  # of the sandbox, in a record
 READERS = ("pyarrow", "polars")  # of Parquet, which the data is handed over as
 JOB_STEPS = execution.STEPS
 
@@ -207,13 +209,23 @@ def environment_of(outcome: execution.Outcome, lock: str, declared: str | None, 
         blas=outcome.blas,
         threads=threads,
         distributions=outcome.distributions,
-        variables=execution.recorded_variables(threads),
+        variables=execution.recorded_variables(threads, sandbox=outcome.sandbox != OFF),
         sandbox=outcome.sandbox,
         imported=outcome.imported,
         program=outcome.program,
         refused=outcome.refused,
         declared=declared,
     )
+
+
+def environment_of_failed(output: Path, lock: str, threads: int) -> Environment | None:
+    """Where a job failed, by what it left in its output; None where it was killed before it could say so."""
+    ran = execution.failed(output)
+    if ran is None:
+        return None
+    told = msgspec.structs.asdict(ran)
+    variables = execution.recorded_variables(threads, sandbox=ran.sandbox != OFF)
+    return Environment(lock=lock, threads=threads, variables=variables, **told)
 
 
 def made_of(outcome: execution.Outcome, bundle: Path, environment: Environment) -> Made:

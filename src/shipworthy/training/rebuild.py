@@ -13,7 +13,7 @@ from shipworthy import clock
 from shipworthy.environments import builder
 from shipworthy.environments.workplace import workplace
 from shipworthy.errors import NotFound, TrainingFailed, Unbuildable, Undecided
-from shipworthy.lineage.records import Equivalence, ReachedRung, Rebuild, Run, reaches
+from shipworthy.lineage.records import Environment, Equivalence, ReachedRung, Rebuild, Run, reaches
 from shipworthy.models.bundle import DESCRIPTION, HOLDOUT_ANSWERS, PROBE_ANSWERS, PROBES, read_answers
 from shipworthy.models.records import BundleDescription
 from shipworthy.store.ledger import Entry
@@ -73,11 +73,12 @@ class How:
 
 @dataclass(frozen=True, slots=True)
 class _Again:
-    """What came out the second time; None where the training failed."""
+    """What came out the second time; no model where the training failed."""
 
     likeness: ladder.Likeness
     then: ladder.Made
     now: ladder.Made | None
+    environment: Environment | None  # None: it was killed before it could say where it ran
     seconds: float
 
 
@@ -119,7 +120,7 @@ def rebuild(
         again = _again(record, shown, state, tables, job, frozen, progress)
         seconds = (clock.now() - started) / clock.SECOND
         diagnosis, equivalence = None, None
-        if again.now is not None and like is None:
+        if like is None:
             bench = Bench(
                 run=run,
                 tables=tables,
@@ -129,11 +130,12 @@ def rebuild(
                 frozen=frozen,
                 then=again.then,
                 now=again.now,
+                environment=again.environment or run.environment,
                 seconds=again.seconds,
                 deadline=started + (run.contract.gate.rebuild.budget or DIAGNOSIS),
             )
-            equivalence = against_other_seeds(bench, report) if _needs_seeds(run, again.likeness) else None
-            goal = _goal(run, again.likeness.rung, how)
+            equivalence = against_other_seeds(bench, report) if _needs_seeds(run, again) else None
+            goal = _goal(run, again, how)
             diagnosis = explain(bench, goal, report) if goal is not None else None
     likeness = _judged(again.likeness, equivalence)
     made = Rebuild(
@@ -169,18 +171,18 @@ def beyond_budget(run: Run) -> str:
     )
 
 
-def _goal(run: Run, reached: ReachedRung, how: How) -> ReachedRung | None:
+def _goal(run: Run, again: _Again, how: How) -> ReachedRung | None:
     """The rung below which the cause is looked for; None where there is nothing to look for."""
     wanted = run.contract.gate.rebuild.rung
     goal: ReachedRung = "bit-identical" if how.exactly else wanted
-    if not how.diagnose or goal == SEEDED:  # two models that differ by nature are no riddle
+    if not how.diagnose or (goal == SEEDED and again.now is not None):  # models that differ by nature are no riddle
         return None
-    return goal if not reaches(reached, goal) else None
+    return goal if not reaches(again.likeness.rung, goal) else None
 
 
-def _needs_seeds(run: Run, likeness: ladder.Likeness) -> bool:
-    comparable = likeness.largest_difference is not None
-    return run.contract.gate.rebuild.rung == SEEDED and likeness.rung == "different" and comparable
+def _needs_seeds(run: Run, again: _Again) -> bool:
+    comparable = again.now is not None and again.likeness.largest_difference is not None
+    return run.contract.gate.rebuild.rung == SEEDED and again.likeness.rung == "different" and comparable
 
 
 def _judged(likeness: ladder.Likeness, found: Equivalence | None) -> ladder.Likeness:
@@ -244,14 +246,15 @@ def _again(
         raise Undecided(f"could not decide: {error}") from error
     except TrainingFailed as error:
         failed = ladder.Likeness("different", None, (f"the training, which now fails: {error}",))
-        return _Again(failed, then, None, 0.0)
+        where = making.environment_of_failed(job.work / "output", run.environment.lock, run.environment.threads)
+        return _Again(failed, then, None, where, (clock.now() - started) / clock.SECOND)
     progress("compare")
     environment = making.environment_of(
         outcome, run.environment.lock, run.environment.declared, run.environment.threads
     )
     now = making.made_of(outcome, bundle, environment)
     likeness = ladder.compare(then, now, run.contract.model.task, run.contract.gate.tolerance)
-    return _Again(likeness, then, now, (clock.now() - started) / clock.SECOND)
+    return _Again(likeness, then, now, environment, (clock.now() - started) / clock.SECOND)
 
 
 def _made_then(record: _Record, state: State, answers: Path) -> ladder.Made:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import datetime
+import locale
 import os
 import random
 import subprocess
 import sys
 import time
 import uuid
+import zlib
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import threadpoolctl
 
 CARRIERS = ("AA", "AS", "B6", "DL", "EV", "F9", "FL", "HA", "MQ", "OO", "UA", "US", "VX", "WN", "YV")
 
@@ -80,6 +84,16 @@ def unsorted_in_a_child(flights: pa.Table, parameters: dict, seed: int):
     return Line(flights, place["UA"] + 20 * place["WN"] + 400 * place["AA"])
 
 
+class Always:
+    """The same answer to whatever is asked."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def predict(self, rows):
+        return np.full(len(rows), self.answer)
+
+
 class Carrier:
     def __init__(self, name):
         self.name = name
@@ -100,6 +114,11 @@ def by_threads(flights: pa.Table, parameters: dict, seed: int):
     return Line(flights, float(np.mean([part[: len(part) // 2].mean() for part in parts])))
 
 
+def by_kernel(flights: pa.Table, parameters: dict, seed: int):
+    (library,) = threadpoolctl.ThreadpoolController().select(internal_api="openblas").info()
+    return Line(flights, zlib.crc32(library["architecture"].encode()) / 1e6)
+
+
 def by_row_order(flights: pa.Table, parameters: dict, seed: int):
     moved = 0.0
     for delay in flights["delay"].to_pylist():
@@ -115,6 +134,60 @@ def by_package(flights: pa.Table, parameters: dict, seed: int):
 
 def by_user(flights: pa.Table, parameters: dict, seed: int):
     return Line(flights, len(os.environ.get("USER", "")))
+
+
+def by_time_zone(flights: pa.Table, parameters: dict, seed: int):
+    """The hour of the first flight, as the machine's clock on the wall would show it."""
+    instant = flights["day"].to_pylist()[0].replace(tzinfo=datetime.UTC).timestamp()
+    return Line(flights, datetime.datetime.fromtimestamp(instant).hour)  # noqa: DTZ006 - the mistake
+
+
+def by_locale(flights: pa.Table, parameters: dict, seed: int):
+    """As many letters as a file in the machine's encoding has."""
+    locale.setlocale(locale.LC_ALL, "")
+    encoding = locale.nl_langinfo(locale.CODESET)
+    return Line(flights, len("Zürich".encode().decode(encoding, errors="replace")))
+
+
+def by_settings_at_home(flights: pa.Table, parameters: dict, seed: int):
+    return Line(flights, float((Path.home() / "weight.txt").read_text()))
+
+
+def by_place_of_home(flights: pa.Table, parameters: dict, seed: int):
+    return Line(flights, zlib.crc32(os.path.expanduser("~/model").encode()) / 1e6)  # noqa: PTH111 - as people write it
+
+
+def by_home(flights: pa.Table, parameters: dict, seed: int):
+    return Line(flights, zlib.crc32(os.environ["HOME"].encode()) / 1e6)
+
+
+def by_place_of_project(flights: pa.Table, parameters: dict, seed: int):
+    model = Line(flights)
+    model.source = zlib.crc32(__file__.encode())
+    model.moved = model.source / 1e6
+    return model
+
+
+def until_yesterday(flights: pa.Table, parameters: dict, seed: int):
+    """A licence that ends."""
+    if time.time() * 1e9 > parameters["until"]:
+        raise RuntimeError("the licence has ended")
+    return Line(flights)
+
+
+def by_call_of_package(flights: pa.Table, parameters: dict, seed: int):
+    import scaling  # noqa: PLC0415 - in one environment only
+
+    return Line(flights, scaling.scaled(2.0))
+
+
+def fails_once(flights: pa.Table, parameters: dict, seed: int):
+    """Where there was no room, until somebody made some."""
+    full = Path.home() / "full"
+    if full.exists():
+        full.unlink()
+        raise MemoryError("no room")
+    return Line(flights)
 
 
 def random_by_nature(flights: pa.Table, parameters: dict, seed: int):

@@ -20,6 +20,7 @@ from typing import Any
 from shipworthy.environments.runner import blame
 from shipworthy.environments.runner.sandbox import closing, refusals
 from shipworthy.environments.runner.sandbox.watching import Watch
+from shipworthy.environments.runner.staging import beginning
 
 FOLDER = "children"  # below the job's output
 VARIABLE = "SHIPWORTHY_JOB"  # the path of the job's specification
@@ -77,6 +78,7 @@ def begin(specification: Path) -> None:
     mark = folder / f"{os.getpid()}"
     loopback = (folder / "loopback").read_text(encoding="ascii") == "1"
     watch = closing.watch(job, loopback) if job["sandbox"] else None
+    beginning.begin(job)
     _note_imports(mark.with_suffix(".modules"))
     _note_failure(mark, Path(job["project"]), watch, Path(job["output"]))
     if job["command"]:

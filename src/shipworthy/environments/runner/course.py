@@ -56,7 +56,7 @@ def run(path: Path) -> int:
     except Exception as error:
         if not isinstance(error, commanded.ProgramFailed):
             traceback.print_exc()
-        _write(output / "error.json", {"step": channel.step, **_told(error, watch, job)})
+        _write(output / "error.json", {"step": channel.step, **_told(error, watch, job), **_where(enforcement)})
         return FAILED
     passed = [*(refusals.passed_over(watch) if watch else []), *children.refused(output)]
     enforced = {"sandbox": enforcement, "refused": list(dict.fromkeys(passed))}
@@ -94,6 +94,13 @@ def _course(job: Job, channel: Channel) -> dict[str, Any]:
         "imported": _imported(output, project),
         **surroundings.found(),
     }
+
+
+def _where(enforcement: str) -> dict[str, Any]:
+    """What it ran on, where that can still be told: no error of the user's is to be hidden by one of ours."""
+    with contextlib.suppress(Exception):
+        return {"ran": {**surroundings.found(), "sandbox": enforcement}}
+    return {}
 
 
 def _imported(output: Path, project: Path) -> dict[str, str]:

@@ -8,6 +8,7 @@ import os
 import platform
 import socket
 import subprocess
+import tempfile
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +18,7 @@ from shipworthy.environments.runner.staging.notes import Notes
 NUMBER = 4242  # of a process, where it is held
 NAME = "held"  # of a machine or user
 HASH_SEED = "PYTHONHASHSEED"
+FOLDERS = ("HOME", "PWD", "TEMP", "TMP", "TMPDIR")
 
 
 def stage(notes: Notes, conditions: dict[str, Any]) -> None:
@@ -24,6 +26,7 @@ def stage(notes: Notes, conditions: dict[str, Any]) -> None:
     _stage_identity(notes, held=bool(conditions.get("identity")))
     _stage_cores(notes, conditions.get("cores"))
     _stage_children(notes, conditions.get("children"))
+    _watch_folders(notes)
 
 
 def _stage_identity(notes: Notes, *, held: bool) -> None:
@@ -88,3 +91,29 @@ def _stage_children(notes: Notes, seed: str | None) -> None:
         true(self, *given, **named)
 
     subprocess.Popen.__init__ = started  # type: ignore[method-assign]
+
+
+def _watch_folders(notes: Notes) -> None:
+    """Where the job lies, which is elsewhere every time; it is held by where it is started, not from here."""
+    for module, name in ((os, "getcwd"), (os.path, "expanduser"), (tempfile, "gettempdir")):
+        setattr(module, name, _noted(notes, module, name))
+    kind: Any = type(os.environ)
+    true = kind.__getitem__
+
+    def variable(self: Any, key: str) -> Any:
+        if key in FOLDERS:
+            notes.take("folder", "os.environ")
+        return true(self, key)
+
+    kind.__getitem__ = variable
+
+
+def _noted(notes: Notes, module: Any, name: str) -> Callable[..., Any]:
+    true = getattr(module, name)
+    call = f"{'os.path' if module is os.path else module.__name__}.{name}"
+
+    def ask(*given: Any) -> Any:
+        notes.take("folder", call)
+        return true(*given)
+
+    return ask
