@@ -49,8 +49,9 @@ class Sender:
 class Desk:
     """An answering worker without its sockets."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *, plain):
         self.model = Sour()
+        self.head = Head(b"POST", b"/predict", plain=plain)
         (folder / "contract.json").write_bytes(msgspec.json.encode(contract()))
         loaded = load_rehearsal(write_bundle(folder / "bundle"), folder / "contract.json")
         self.live = live(3, loaded.contract, loaded.description, self.model)
@@ -64,7 +65,7 @@ class Desk:
     def ask(self, *bodies):
         """Requests of one tick; their answers."""
         sender = Sender()
-        self.answering.answer([Exchange(sender, Head(b"POST", b"/predict"), body) for body in bodies], 0.0)
+        self.answering.answer([Exchange(sender, self.head, body) for body in bodies], 0.0)
         return sender.replies
 
     def ready(self):
@@ -80,9 +81,10 @@ class Desk:
         return next(line.rsplit(" ", 1)[1] for line in text.splitlines() if line.startswith(name))
 
 
-@pytest.fixture
-def desk(tmp_path):
-    desk = Desk(tmp_path)
+@pytest.fixture(params=[True, False], ids=["plain", "any"])
+def desk(tmp_path, request):
+    """Requests whose heads say nothing unusual, so that they may be answered together; and others."""
+    desk = Desk(tmp_path, plain=request.param)
     yield desk
     desk.log.close()
 

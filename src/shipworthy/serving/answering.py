@@ -21,6 +21,7 @@ from shipworthy.serving.problems import Overloaded, Problem, reply_to
 from shipworthy.serving.responses import Reply
 from shipworthy.serving.routes import Dialect, Page, Routes
 from shipworthy.serving.rows import Call
+from shipworthy.serving.singles import Singles
 
 _logger = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class Answering:
         self.log_failure = ""  # why the log cannot be written now; "" while it can
         self._log, self._routes = log, routes
         self._predicting = Predicting(live, log, metrics)
+        self._singles = Singles(live, self._predicting)
         self._live = live
         self._usual = _usual(live)
         self._pace = Pace(live.cost)
@@ -65,6 +67,7 @@ class Answering:
         self._pace = Pace(live.cost)
         self._first = True
         self._predicting = Predicting(live, self._log, metrics)
+        self._singles = Singles(live, self._predicting)
 
     def answer(self, exchanges: Sequence[Exchange], began: float, waited: float = 0.0) -> None:
         """Answer everything that was read since the last tick, which began at `began` (time.perf_counter).
@@ -72,10 +75,21 @@ class Answering:
         Some of it may have waited `waited` seconds before it was read.
         """
         arrived = clock.now()
+        self.dated = False
+        if self._usual is None and not self.log_failure:
+            singles = self._singles.replies(exchanges, self._routes.predict, arrived)
+            if singles is not None:
+                for exchange, reply in zip(exchanges, singles, strict=True):
+                    exchange.sender.reply(reply, close=False, bodyless=False)
+                self.metrics.status(200, len(singles))
+                self._count_tick(len(singles), began)
+                return
+        self._answer_each(exchanges, arrived, began, waited)
+
+    def _answer_each(self, exchanges: Sequence[Exchange], arrived: int, began: float, waited: float) -> None:
         replies: list[Reply | None] = [None] * len(exchanges)
         asked: list[_Asked] = []
         refused: dict[int, int] = {}
-        self.dated = False
         for index, exchange in enumerate(exchanges):
             try:
                 self._read(index, exchange, asked, replies)
@@ -105,12 +119,15 @@ class Answering:
             self._paced = time.perf_counter()
             rows = sum(len(one.call.rows) for one in asked)
             self._pace = self._pace.after(rows, self._paced - taken_at)
-        self.metrics.put("shipworthy_queue", len(asked))
+        self._count_tick(len(asked), began)
+
+    def _count_tick(self, requests: int, began: float) -> None:
+        self.metrics.put("shipworthy_queue", requests)
         seconds = time.perf_counter() - began
-        self.metrics.observe("shipworthy_request_seconds", seconds, len(asked))
+        self.metrics.observe("shipworthy_request_seconds", seconds, requests)
         if self._first:
             self._first = False
-            self.metrics.observe("shipworthy_first_request_seconds", seconds, len(asked))
+            self.metrics.observe("shipworthy_first_request_seconds", seconds, requests)
 
     def _read(self, index: int, exchange: Exchange, asked: list[_Asked], replies: list[Reply | None]) -> None:
         if exchange.problem is not None:

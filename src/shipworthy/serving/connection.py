@@ -186,7 +186,9 @@ class Connection(asyncio.Protocol):
         if close:
             self._more = False
         self._awaited += 1
-        head = Head(parser.get_method(), self._target, close, self._deadline, self._described)
+        method, deadline, described = parser.get_method(), self._deadline, self._described
+        plain = method == b"POST" and not close and deadline is None and described is None
+        head = Head(method, self._target, close, deadline, described, plain)
         if self._whole is not None and not close and not self._expects:
             self._owner.known.learn(self._whole, head, self._body)
         self._owner.take(Exchange(self, head, self._body, None, self._sent))

@@ -30,6 +30,7 @@ class Head(msgspec.Struct, frozen=True, gc=False):
     close: bool = False  # the connection ends with the answer
     deadline: float | None = None  # seconds that the caller waits for the answer
     described: int | None = None  # bytes of the body that are JSON; tensors' bytes follow
+    plain: bool = False  # a POST that says nothing of all this: what almost every request for predictions is
 
 
 class Exchange(msgspec.Struct, frozen=True, gc=False):

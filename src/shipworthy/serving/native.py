@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 import msgspec
+import numpy as np
 from msgspec import Meta
+from numpy.typing import NDArray
 
 from shipworthy.models.records import BundleDescription
 from shipworthy.serving.answer import Answer, Class, as_keys
 from shipworthy.serving.problems import NO_JSON, Problem, Violation, malformed
 from shipworthy.serving.responses import Reply
-from shipworthy.serving.rows import Call, RowFormat
+from shipworthy.serving.rows import Call, PackedRow, Row, RowFormat
 from shipworthy.serving.violations import examine, refusal
 
 CallerId = Annotated[str, Meta(min_length=1, max_length=256)]
+_ESCAPED = re.compile(r'[\\"\x00-\x1f]')
 KEYS = ("rows", "id", "ids")
 
 _decode_loose = msgspec.json.Decoder(float_hook=float).decode  # 1e400 becomes infinity, and is then refused by name
@@ -26,7 +30,7 @@ class Predicted(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     id: str
     prediction: Any
-    probabilities: msgspec.Struct | None = None  # one field a class
+    probabilities: Any = None  # one field a class
 
 
 class Predictions(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -61,6 +65,8 @@ class Native:
         )
         self._decode: Any = msgspec.json.Decoder(call).decode
         self._encode = msgspec.json.Encoder().encode
+        self._named = [self._encode(name) for name in description.classes]
+        self._template = self._as_template(description)
 
     def read(self, body: bytes | bytearray, described: int | None = None) -> Call:
         """The checked rows of a request. Problem 400, 422."""
@@ -88,6 +94,49 @@ class Native:
             shares = [probabilities(*values) for values in answer.values]
             predictions = list(map(Predicted, answer.ids, answer.predictions, shares))
         return Reply(200, self._encode(Predictions(self._release, self._model, predictions, call.id)))
+
+    def read_singles(self, bodies: Iterable[bytes | bytearray]) -> tuple[Sequence[Row | PackedRow], list[str | None]]:
+        """One checked row of every request, and the callers' ids.
+
+        ValueError (msgspec's own, too) or OverflowError where one of them is wrong, has another number of rows or names
+        its rows: `read` says which and why.
+        """
+        asked = list(map(self._decode, bodies))
+        if any(one.ids is not None for one in asked):
+            raise ValueError("rows have ids of their own")
+        return self._format.singles([one.rows for one in asked]), [one.id for one in asked]
+
+    def write_singles(self, begin: bytes, values: NDArray[np.float64], ids: Sequence[str | None]) -> list[bytes]:
+        """The bodies of the answers to requests of one row: what `write` makes of them, byte by byte.
+
+        begin: what the prediction ids begin with, their row's number comes next; values: (n, k), n > 0. All numbers are
+        written at once, and the rest is the same in every answer.
+        """
+        shares = self._encode(values.tolist())[2:-2].split(b"],[")
+        template = self._template
+        if self._named:
+            named = self._named
+            found = [
+                template % (begin, row, named[best], *numbers.split(b","))
+                for row, (best, numbers) in enumerate(zip(values.argmax(axis=1).tolist(), shares, strict=True))
+            ]
+        else:
+            found = [template % (begin, row, number) for row, number in enumerate(shares)]
+        if any(ids):
+            return [
+                body if id_ is None else b'%b,"id":%b}' % (body[:-1], self._encode(id_))
+                for body, id_ in zip(found, ids, strict=True)
+            ]
+        return found
+
+    def _as_template(self, description: BundleDescription) -> bytes:
+        """An answer of one row with places for its id, its prediction and its probabilities."""
+        model = self._encode(self._model).replace(b"%", b"%%")
+        begin = b'{"release":%d,"model":%b,"predictions":[{"id":"%%b%%d","prediction":%%b' % (self._release, model)
+        if not description.classes:
+            return begin + b"}]}"
+        keys = [self._encode(name).replace(b"%", b"%%") for name in as_keys(description.classes)]
+        return begin + b',"probabilities":{' + b",".join([key + b":%b" for key in keys]) + b"}}]}"
 
     def _look_again(self, body: bytes | bytearray) -> Call:
         try:
@@ -129,8 +178,13 @@ class Native:
 
 
 def _struct_of(classes: Sequence[Class]) -> Any:
-    """A type that writes probabilities as an object with one key a class: twice as fast as a dict."""
+    """A type that writes probabilities as an object with one key a class: twice as fast as a dict.
+
+    A dict all the same where a class's name has to be escaped, which fields of a type cannot be.
+    """
     names = as_keys(classes)
+    if any(_ESCAPED.search(name) for name in names):
+        return lambda *shares: dict(zip(names, shares, strict=True))
     return msgspec.defstruct(
         "Probabilities",
         [(f"c{index}", float) for index in range(len(names))],

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shipworthy.models.records import Columns
 from shipworthy.predictions.log import LogWriter
 from shipworthy.serving.answer import Answer
 from shipworthy.serving.live import Live
 from shipworthy.serving.metrics import Metrics
 from shipworthy.serving.problems import Problem
-from shipworthy.serving.rows import Call
+from shipworthy.serving.rows import Call, PackedRow, Row
 
 MOST_ROWS = 16_384  # of one model call, unless a single request has more
 
@@ -49,7 +50,8 @@ class Predicting:
     def answer(self, calls: Sequence[Call], arrived: int, refused: Mapping[int, int]) -> list[Outcome]:
         """Outcomes of at least one call, in order. LogFailed. `refused` goes into the record (feature -> rows)."""
         try:
-            columns, values = self._ask(calls)
+            rows = calls[0].rows if len(calls) == 1 else [row for call in calls for row in call.rows]
+            columns, values = self.ask(rows)
         except Exception as error:  # whatever a model raises is that model's failure, not the worker's
             if refused:
                 self.refuse(arrived, refused)
@@ -66,8 +68,8 @@ class Predicting:
         """Log that rows were refused, where nothing was answered. LogFailed."""
         self._append(arrived, 0, [], np.empty((0, 1)), None, [], refused)
 
-    def _ask(self, calls: Sequence[Call]) -> tuple[list[NDArray[np.generic]], NDArray[np.float64]]:
-        rows = calls[0].rows if len(calls) == 1 else [row for call in calls for row in call.rows]
+    def ask(self, rows: Sequence[Row | PackedRow]) -> tuple[Columns, NDArray[np.float64]]:
+        """The columns of at least one row, and what the model says to them, (n, k). It may raise anything."""
         columns = self.live.format.columns(rows)
         began = time.perf_counter()
         values = self.live.runtime.predict(columns).values
@@ -79,26 +81,39 @@ class Predicting:
             raise ValueError("an answer is not a finite number")
         return columns, values
 
+    def log(
+        self,
+        arrived: int,
+        columns: Columns,
+        values: NDArray[np.float64],
+        ids: list[str | None] | None,
+        flags: list[tuple[int, int]],
+        refused: Mapping[int, int],
+    ) -> int:
+        """Log at least one row and its answer; the record's offset. LogFailed."""
+        offset = self._append(arrived, len(values), columns, values, ids, flags, refused)
+        self._metrics.add("shipworthy_rows_total", len(values))
+        self._metrics.observe("shipworthy_batch_rows", len(values))
+        return offset
+
     def _record(
         self,
         calls: Sequence[Call],
         arrived: int,
-        columns: list[NDArray[np.generic]],
+        columns: Columns,
         values: NDArray[np.float64],
         refused: Mapping[int, int],
     ) -> int:
         flags = _flags(calls)
         for _, feature in flags:
             self._metrics.violation(self.live.description.features[feature].name, "passed", 1)
-        self._metrics.add("shipworthy_rows_total", len(values))
-        self._metrics.observe("shipworthy_batch_rows", len(values))
-        return self._append(arrived, len(values), columns, values, _caller_ids(calls), flags, refused)
+        return self.log(arrived, columns, values, _caller_ids(calls), flags, refused)
 
     def _append(
         self,
         arrived: int,
         rows: int,
-        columns: list[NDArray[np.generic]],
+        columns: Columns,
         values: NDArray[np.float64],
         ids: list[str | None] | None,
         flags: list[tuple[int, int]],
@@ -109,10 +124,14 @@ class Predicting:
         except OSError as error:
             raise LogFailed(f"the prediction log cannot be written: {error.strerror or error}") from error
 
+    def begin(self, offset: int) -> str:
+        """What the prediction ids of a record that was just logged begin with; the row's number comes next."""
+        return f"{self._log.prefix}{offset}-"
+
     def _answers(self, calls: Sequence[Call], values: NDArray[np.float64], offset: int) -> list[Outcome]:
         numbers = values.tolist()
         said = self._said(values, numbers)
-        begin = f"{self._log.prefix}{offset}-"
+        begin = self.begin(offset)
         ids = [f"{begin}{number}" for number in range(len(numbers))]
         if len(calls) == len(ids):
             return [Answer([id_], [one], [row]) for id_, one, row in zip(ids, said, numbers, strict=True)]

@@ -58,6 +58,7 @@ class Routes:
             self._pages[base + b"/ready"] = Page(self._model_ready)
         own = own_path(live.model)
         self._asks[own + b"/predict"] = live.native
+        self.predict = frozenset({own + b"/predict", b"/predict"} if alone else {own + b"/predict"})
         start = _json(start_page(live, alone=alone))
         described = _json(document(live.contract, live.description, live.number, alone=alone))
         self._pages[own] = start

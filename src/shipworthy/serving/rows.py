@@ -72,6 +72,13 @@ class RowFormat:
             return [pack(*astuple(row)) for row in decoded]
         return self.rows(decoded)
 
+    def singles(self, decoded: Iterable[Sequence[msgspec.Struct]]) -> Sequence[Row | PackedRow]:
+        """As `compact`, of requests of one row each. ValueError where one has another number of rows."""
+        if self._only_numbers:
+            pack = self._pack
+            return [pack(*astuple(row)) for (row,) in decoded]
+        return self.rows([row for (row,) in decoded])
+
     def columns(self, rows: Sequence[Row | PackedRow]) -> Columns:
         """The columns of at least one row.
 
