@@ -21,16 +21,20 @@ class Unavailable(Exception):
     """A peer that cannot be measured here; the message says why."""
 
 
-def python_of(name: str) -> Path:
-    """The interpreter of a peer's environment, which is made if it is not there. Unavailable."""
-    lock = LOCKS / f"{name}.lock"
+def python_of(name: str, locks: Path = LOCKS, *, alone: bool = False) -> Path:
+    """The interpreter of a peer's environment, which is made if it is not there. Unavailable.
+
+    alone: the packages of the lock without what they depend on, where only the data in them is wanted.
+    """
+    lock = locks / f"{name}.lock"
     folder = BUILT / f"{name}-{hashlib.sha256(lock.read_bytes()).hexdigest()[:12]}"
     python, done = folder / "bin" / "python", folder / ".done"
     if not done.exists():
         shutil.rmtree(folder, ignore_errors=True)
         print(f"making the environment of {name} …", file=sys.stderr)
         _uv("venv", "--quiet", "--python", sys.executable, str(folder))
-        _uv("pip", "install", "--quiet", "--python", str(python), "--require-hashes", "-r", str(lock))
+        without = ["--no-deps"] if alone else []
+        _uv("pip", "install", "--quiet", "--python", str(python), "--require-hashes", *without, "-r", str(lock))
         done.touch()
     return python
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-LOCKS = sorted((Path(__file__).parents[2] / "requirements").glob("*.lock"))
+ROOT = Path(__file__).parents[2]
+LOCKS = sorted([*ROOT.glob("requirements/*.lock"), *ROOT.glob("benchmarks/*/locks/*.lock")])
 REQUIREMENT = re.compile(
     r"(?P<name>[a-z0-9-]+)==(?P<version>\S+)(?: ; (?P<when>.+?))?(?P<hashes>(?: --hash=sha256:[0-9a-f]{64})+)"
 )

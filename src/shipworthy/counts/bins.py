@@ -24,7 +24,7 @@ Kind = Literal["number", "category", "boolean"]
 
 BINS = 20  # quantiles of a feature without atoms; a value that holds a share of 1/BINS is an atom
 LARGEST = 256  # a reference of more categories cannot tell its rare ones from new ones
-_BLOCK = 65_536  # cells a pass: the block and its codes stay in the cache
+BLOCK = 65_536  # cells a pass: the block and its codes stay in the cache
 
 
 class Bins(msgspec.Struct, frozen=True):
@@ -53,16 +53,60 @@ def build(type_: FeatureType, values: NDArray[np.generic]) -> Bins:
     return _of_numbers(_as_floats(values))
 
 
+class Finder:
+    """Places values of one payoff in fine cells, a block at a time: several fine cells may be one bin."""
+
+    def __init__(self, bins: Bins) -> None:
+        self._bins = bins
+        self._edges = bins.edges if bins.kind == "number" else ()
+        self._mask = np.empty(BLOCK, dtype=bool)
+        self.codes = _number_codes(bins) if bins.kind == "number" else np.arange(bins.size, dtype=np.uint8)
+        self.width = len(self.codes)  # how many fine cells there are
+
+    def __call__(self, values: NDArray[np.generic]) -> Codes:
+        """The fine cell of every value of a block, (n,) with n <= BLOCK; its bin is `codes` of it."""
+        if self._bins.kind == "category":
+            return _assign_categories(self._bins, values)
+        numbers = _as_floats(values)
+        if self._bins.kind == "boolean":
+            truth: Codes = (numbers != 0).astype(np.uint8)
+            truth[np.isnan(numbers)] = 2
+            return truth
+        return self._of_numbers(numbers)
+
+    def _of_numbers(self, block: NDArray[np.float64]) -> Codes:
+        """One more than the edges that lie above each value; 0 for NaN, which lies below none and differs from itself.
+
+        One comparison an edge is several times faster than a binary search a value.
+        """
+        found: Codes = np.ones(len(block), dtype=np.uint8)
+        mask = self._mask[: len(block)]
+        as_numbers = mask.view(np.uint8)
+        for edge in self._edges:
+            np.less(block, edge, out=mask)
+            found += as_numbers
+        np.not_equal(block, block, out=mask)
+        found -= as_numbers
+        return found
+
+
+def finder(bins: Bins) -> Finder:
+    """What places values in bins."""
+    return Finder(bins)
+
+
 def assign(bins: Bins, values: NDArray[np.generic]) -> Codes:
     """The bin of every value, (n,) uint8."""
-    if bins.kind == "category":
-        return _assign_categories(bins, values)
-    numbers = _as_floats(values)
-    if bins.kind == "boolean":
-        truth: Codes = (numbers != 0).astype(np.uint8)
-        truth[np.isnan(numbers)] = 2
-        return truth
-    return _assign_numbers(bins, numbers)
+    find = Finder(bins)
+    places = np.empty(len(values), dtype=np.uint8)
+    for start in range(0, len(values), BLOCK):
+        places[start : start + BLOCK] = find(values[start : start + BLOCK])
+    return np.take(find.codes, places)
+
+
+def _number_codes(bins: Bins) -> Codes:
+    """The bin of a value by its fine cell: null, then the intervals, the highest first."""
+    return np.array([bins.size - 1, *reversed(bins.codes)], dtype=np.uint8)
 
 
 def _as_floats(values: NDArray[np.generic]) -> NDArray[np.float64]:
@@ -125,23 +169,6 @@ def _named(edges: NDArray[np.float64], atoms: NDArray[np.float64], known: NDArra
 
 def _interval(low: float, high: float, largest: float) -> str:
     return f"{low:g} to {largest:g}" if high > largest else f"{low:g} to under {high:g}"
-
-
-def _assign_numbers(bins: Bins, values: NDArray[np.float64]) -> Codes:
-    """One comparison an edge over blocks that fit the cache: several times faster than a binary search a value."""
-    intervals = np.zeros(len(values), dtype=np.uint8)
-    mask = np.empty(min(_BLOCK, len(values)), dtype=bool)
-    nulls = len(bins.edges) + 1
-    for start in range(0, len(values), _BLOCK):
-        block, out = values[start : start + _BLOCK], intervals[start : start + _BLOCK]
-        above = mask[: len(block)]
-        for edge in bins.edges:
-            np.greater_equal(block, edge, out=above)
-            out += above.view(np.uint8)
-        np.not_equal(block, block, out=above)  # only NaN differs from itself
-        out[above] = nulls
-    table = np.array([*bins.codes, bins.size - 1], dtype=np.uint8)
-    return table[intervals]
 
 
 def _of_categories(values: NDArray[np.generic]) -> Bins:

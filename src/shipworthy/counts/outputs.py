@@ -17,7 +17,9 @@ def watched(answers: NDArray[np.float64]) -> tuple[tuple[str, NDArray[np.float64
     """
     if answers.shape[1] == 1:
         return (("prediction", answers[:, 0]),)
-    highest = answers.max(axis=1)
+    highest = answers[:, 0]
+    for other in answers.T[1:]:  # few and long: much faster than a maximum a row
+        highest = np.maximum(highest, other)
     score = answers[:, -1] if answers.shape[1] == _TWO_CLASSES else highest
     return ("score", score), ("confidence", highest)
 
@@ -27,5 +29,9 @@ def whole_scores(scores: NDArray[np.float64], low: float, high: float) -> NDArra
 
     Sums of them are exact whatever their order, as long as they stay below 2**53.
     """
-    share = (scores - low) / (high - low)
-    return np.rint(np.clip(np.nan_to_num(share, nan=0.0), 0.0, 1.0) * UNIT)
+    share = scores - low  # one array, changed in place: there may be many rows
+    share /= high - low
+    share[np.isnan(share)] = 0.0
+    np.clip(share, 0.0, 1.0, out=share)
+    share *= UNIT
+    return np.rint(share, out=share)

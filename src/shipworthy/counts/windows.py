@@ -9,9 +9,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from shipworthy.counts import bins
 from shipworthy.counts.outputs import UNIT, watched, whole_scores
 from shipworthy.counts.reference import Reference
+from shipworthy.counts.tallying import Rows
 from shipworthy.errors import WrongUse
 from shipworthy.models.records import Columns
 
@@ -70,19 +70,15 @@ def count_by_window(
     windows: (n,) start of each row's window (see `place`); late: (n,) rows put into a later window than their own;
     flags: (row, feature) of values outside the contract that were let through.
     """
-    starts, index = np.unique(windows, return_inverse=True)
     offsets = _offsets(reference)
     outputs = watched(answers)
-    scores = whole_scores(outputs[0][1], reference.score_low, reference.score_high)
+    together = Rows(windows, whole_scores(outputs[0][1], reference.score_low, reference.score_high))
+    starts, index = together.starts, together.index
     tables = np.empty((len(starts), 2, offsets[-1]), dtype=_CELLS)
     for payoff, low, high in zip(reference.payoffs, offsets[:-1], offsets[1:], strict=True):
         values = columns[payoff.column] if payoff.origin == "feature" else outputs[payoff.column][1]
-        size = payoff.bins.size
-        cells = index * size + bins.assign(payoff.bins, values)
-        shape, length = (len(starts), size), len(starts) * size
-        tables[:, 0, low:high] = np.bincount(cells, minlength=length).reshape(shape)
-        tables[:, 1, low:high] = np.bincount(cells, scores, minlength=length).reshape(shape)
-    rows = np.bincount(index, minlength=len(starts))
+        tables[:, :, low:high] = together.tally(payoff.bins, values).transpose(1, 0, 2)
+    rows = together.per_window()
     lates = np.bincount(index, late, minlength=len(starts)) if late is not None else np.zeros(len(starts))
     violations = _flagged(index, flags, len(starts))
     return {
@@ -132,7 +128,7 @@ def first_open(newest: int, window: int, lateness: int) -> int:
 
 def place(times: NDArray[np.int64], window: int, open_from: int | None) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """(n,) window of every row, and (n,) whether it is late: its own is closed, so that the first open one takes it."""
-    own = times - times % window
+    own = times // window * window  # a remainder would take five times as long
     if open_from is None:
         return own, np.zeros(len(times), dtype=bool)
     return np.maximum(own, open_from), own < open_from
@@ -147,7 +143,7 @@ def _offsets(reference: Reference) -> list[int]:
     return [0, *accumulate(payoff.bins.size for payoff in reference.payoffs)]
 
 
-def _flagged(index: NDArray[np.intp], flags: Sequence[tuple[int, str]], windows: int) -> list[dict[str, int]]:
+def _flagged(index: NDArray[np.int64], flags: Sequence[tuple[int, str]], windows: int) -> list[dict[str, int]]:
     found: list[dict[str, int]] = [{} for _ in range(windows)]
     for row, feature in flags:
         of_window = found[int(index[row])]

@@ -259,8 +259,9 @@ def _of_lists(column: pa.ChunkedArray[Any], answer: str) -> Floats:
 
 
 def _probabilities(values: Floats, answer: str) -> Floats:
-    wrong = np.flatnonzero(((values < 0) | (values > 1)).any(axis=1))
-    if len(wrong):
+    outside = (values < 0) | (values > 1)
+    if outside.any():
+        wrong = np.flatnonzero(outside.any(axis=1))
         first = float(values[wrong[0], -1])
         raise DataViolation(
             f"{answer}: expected probabilities from 0 to 1, {len(wrong):,} rows are not, the first is {first:g}; "
