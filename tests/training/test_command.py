@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import pickle  # noqa: TID251
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from onnx import TensorProto, helper
 from training.conftest import no_reference
@@ -66,6 +70,20 @@ def test_a_boosters_own_file_and_a_model_of_an_array_are_models_too(project):
         assert (described.table, described.classes) == (table, (0, 1))
     assert run.environment.program is not None
     assert run.environment.program.startswith("/usr/bin/sh sha256:")
+
+
+def test_a_booster_is_asked_in_the_order_that_it_was_trained_on(project):
+    """By its names, though LightGBM itself goes by place and would answer all the same."""
+    write(project, boost=scripts.BOOSTER)
+    other = numbers(project)[::-1]
+    run = project.train(contract(project, "python boost.py", features=other)).decode(Run)
+    files = {file.path: project.state.objects.get(file.digest) for file in run.files}
+    probes = pq.read_table(io.BytesIO(files["probes.parquet"])).to_pandas()
+    booster = pickle.loads(files["model.pkl"])
+    assert list(probes.columns) == booster.feature_name()[::-1] == [feature.name for feature in other]
+    answers = np.load(io.BytesIO(files["probe_answers.npy"]))
+    assert np.array_equal(answers[:, 1], booster.predict(probes[booster.feature_name()]))
+    assert not np.array_equal(answers[:, 1], booster.predict(probes))
 
 
 def test_an_undeclared_file_is_named_with_the_line_of_the_script_that_opened_it(project, tmp_path):

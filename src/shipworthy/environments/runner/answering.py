@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from shipworthy.models.inside.categories import with_words
+from shipworthy.models.inside.order import in_own_order
 
 FILES = {"probes": "probe_answers.npy", "holdout": "holdout_answers.npy"}
 
@@ -40,7 +41,7 @@ class Answerer:
 def answerer(model: Any, task: str, labels: list[Any]) -> Answerer:
     """How a model is asked; `labels` are the target's distinct values in training."""
     name = "predict_proba" if task != "regression" and hasattr(model, "predict_proba") else "predict"
-    call = with_words(model, _method(model, name))
+    call = in_own_order(model, with_words(model, _method(model, name)))
     return Answerer(call, [] if task == "regression" else _classes(model, labels))
 
 

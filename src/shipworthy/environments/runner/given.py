@@ -35,7 +35,6 @@ def model(path: Path, job: Job) -> Any:
                 "its own and import it, for nobody else can read the file otherwise"
             ) from None
         raise
-    _same_order(found, job)
     return found
 
 
@@ -63,18 +62,6 @@ def _graph(path: Path, job: Job) -> Any:
     shutil.copyfile(source, Path(job["project"]) / f"{GRAPH}.py")
     importlib.invalidate_caches()
     return importlib.import_module(GRAPH).OnnxModel(path.read_bytes())
-
-
-def _same_order(model: Any, job: Job) -> None:
-    """LightGBM's own booster takes columns by their place, whatever they are called."""
-    if not callable(getattr(model, "feature_name", None)):
-        return
-    names = [str(name) for name in model.feature_name()]
-    if sorted(names) == sorted(job["features"]) and names != job["features"]:
-        raise ValueError(
-            f"the booster takes its columns by their place: {', '.join(names)}; list [features] in that order, not "
-            f"{', '.join(job['features'])}"
-        )
 
 
 def _inside(job: Job, name: str) -> Any:

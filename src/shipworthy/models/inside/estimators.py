@@ -10,6 +10,7 @@ import numpy as np
 from shipworthy.models.inside import boosters, catboost_trees
 from shipworthy.models.inside.graph import DOUBLE, SINGLE, Column, Graph, Unsupported
 from shipworthy.models.inside.links import apply_link, both_classes, normalised
+from shipworthy.models.inside.order import places, trained_on
 from shipworthy.models.inside.transformers import transform
 from shipworthy.models.inside.trees import Ensemble, Tree, write_several
 
@@ -22,7 +23,9 @@ def inputs(graph: Graph, model: Any) -> Columns:
     A column transformer picks columns by name, but remembers them by their place in the training's table.
     """
     known = graph.features()
-    trained = [str(name) for name in getattr(model, "feature_names_in_", getattr(model, "feature_names_", None) or ())]
+    trained = trained_on(model)
+    if found := places(trained, list(known)):
+        return [list(known.values())[place] for place in found]
     if not trained or not set(trained) <= known.keys():  # trained on an array, or on names that a library made up
         return list(known.values())
     return [known[name] for name in trained]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from shipworthy.models.inside.categories import with_words
+from shipworthy.models.inside.order import in_own_order
 
 BATCH = 1000
 SINGLES = 100  # different rows that one-row calls are timed with
@@ -23,10 +24,10 @@ def own_call(model: Any, task: str) -> Callable[[Any], Any]:
     probability a class.
     """
     if task == "regression":
-        return with_words(model, model.predict)
+        return in_own_order(model, with_words(model, model.predict))
     if hasattr(model, "predict_proba"):
-        return with_words(model, model.predict_proba)
-    predict = with_words(model, model.predict)
+        return in_own_order(model, with_words(model, model.predict_proba))
+    predict = in_own_order(model, with_words(model, model.predict))
 
     def probabilities(table: Any) -> Any:
         numpy = importlib.import_module("numpy")

@@ -9,9 +9,10 @@ import numpy as np
 
 from shipworthy.errors import NotFound, WrongUse
 from shipworthy.models.bundle import Bundle
+from shipworthy.models.inside.order import places
 from shipworthy.models.records import NUMERIC, Answers, Columns, RuntimeName
 from shipworthy.models.runtimes import FILES
-from shipworthy.models.runtimes.rows import as_numbers, as_objects
+from shipworthy.models.runtimes.rows import as_numbers, as_objects, in_order
 
 
 class CatBoostRuntime:
@@ -32,12 +33,13 @@ class CatBoostRuntime:
         classifies = bundle.description.task == "classification"
         model: Any = catboost.CatBoostClassifier() if classifies else catboost.CatBoostRegressor()
         model.load_model(blob=path.read_bytes())
+        self._places = places(model.feature_names_ or (), [each.name for each in bundle.description.features])
         self._ask: Callable[..., Any] = model.predict_proba if classifies else model.predict
         numbers = all(feature.type in NUMERIC for feature in bundle.description.features)
         self._rows: Callable[[Columns], Any] = as_numbers if numbers else as_objects
 
     def predict(self, columns: Columns) -> Answers:
         """Answers to n rows."""
-        rows = self._rows(columns)
+        rows = in_order(self._rows(columns), self._places)
         said = np.asarray(self._ask(rows, thread_count=1), dtype=np.float64)
         return Answers(said.reshape(len(rows), -1))

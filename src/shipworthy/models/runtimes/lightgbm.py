@@ -6,9 +6,10 @@ import numpy as np
 
 from shipworthy.errors import NotFound, WrongUse
 from shipworthy.models.bundle import Bundle
+from shipworthy.models.inside.order import places
 from shipworthy.models.records import Answers, Columns, RuntimeName
 from shipworthy.models.runtimes import FILES
-from shipworthy.models.runtimes.rows import as_numbers, both
+from shipworthy.models.runtimes.rows import as_numbers, both, in_order
 
 
 class LightGbmRuntime:
@@ -27,10 +28,11 @@ class LightGbmRuntime:
                 "LightGBM is not installed where shipworthy runs: pip install 'shipworthy[boosters]'"
             ) from None
         self._booster = lightgbm.Booster(model_str=path.read_text())
+        self._places = places(self._booster.feature_name(), [each.name for each in bundle.description.features])
         self._classes = len(bundle.description.classes)
 
     def predict(self, columns: Columns) -> Answers:
         """Answers to n rows."""
-        rows = as_numbers(columns)
+        rows = in_order(as_numbers(columns), self._places)
         said = np.asarray(self._booster.predict(rows, num_threads=1), dtype=np.float64).reshape(len(rows), -1)
         return Answers(both(said) if self._classes == 2 else said)  # a binary booster says the second class alone

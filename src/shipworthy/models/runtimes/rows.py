@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,11 @@ def as_objects(columns: Columns) -> NDArray[Any]:
     for index, column in enumerate(columns):
         rows[:, index] = column
     return rows
+
+
+def in_order(rows: NDArray[Any], places: Sequence[int] | None) -> NDArray[Any]:
+    """The columns that lie at these places, in this order; all as they are where None."""
+    return rows if places is None else rows[:, places]
 
 
 def both(second: NDArray[np.float64]) -> NDArray[np.float64]:
