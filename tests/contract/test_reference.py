@@ -18,6 +18,7 @@ TABLES = {
     "data.NAME": schema.DATA_SOURCE,
     "features": schema.FEATURE,
     "gate.rebuild": schema.REBUILD,
+    "gate.skew": schema.SKEW,
 }
 SIZES = [f"{number}{unit}" for unit in ("MB", "GB", "TB") for number in (1, 2, 5, 10, 20, 50, 100, 200, 500)]
 # Written in another way in the file than kept in the records: source stands for kind, location, version and revision.

@@ -16,6 +16,7 @@ from shipworthy.adoption.records import Adoption
 from shipworthy.alerts.records import Silence, Standing, Turn
 from shipworthy.lineage.records import CodeSnapshot, DataPin, Diagnosis, Environment, Equivalence, Rebuild, Run, Wheels
 from shipworthy.monitoring.records import Alarm, Drill, Moved, PayoffEvidence, Quality, WindowEvidence
+from shipworthy.monitoring.skew import Skew
 from shipworthy.predictions import format as log
 from shipworthy.recording.held import Missed
 from shipworthy.recording.lagging import Noted
@@ -48,6 +49,7 @@ KINDS = {
     "service": Service,
     "shadow-missed": Missed,
     "silence": Silence,
+    "skew": Skew,
     "tracked": Tracked,
     "verdict": Verdict,
     "waiver": Waiver,

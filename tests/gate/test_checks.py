@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from shipworthy.contract.proposal import proposal
-from shipworthy.contract.records import Monitoring, RebuildRule, Serving
+from shipworthy.contract.records import Monitoring, RebuildRule, Serving, SkewRule
 from shipworthy.contract.study import study
 from shipworthy.contract.violations import violations
 from shipworthy.counts.reference import build
@@ -21,10 +21,12 @@ from shipworthy.gate.checks.rebuild import rebuild
 from shipworthy.gate.checks.reference import reference
 from shipworthy.gate.checks.rehearsal import Rehearsed, rehearsal
 from shipworthy.gate.checks.runtime import runtime
+from shipworthy.gate.checks.skew import skew
 from shipworthy.lineage.records import Rebuild
 from shipworthy.models.records import BundleDescription, RuntimeVerdict
 from shipworthy.monitoring.records import Drill, Reached
 from shipworthy.monitoring.self_consistency import settle
+from shipworthy.monitoring.skew import FeatureSkew, Skew, in_words
 from shipworthy.registry.records import LatencyVerdict, Rehearsal
 
 MEASURED = LatencyVerdict("passed", "0 of 1,000 late", 100, 1000, 0, 0, 1, 4, 9, 10, 0.99, 0.1, 0, 0)
@@ -68,6 +70,33 @@ def test_a_drill_whose_alert_arrived_passes_and_says_where():
 def test_without_an_alert_that_arrives_nothing_is_watched(drill, outcome, said):
     verdict = alerting(drill)
     assert verdict.outcome == outcome
+    assert said in verdict.reason
+
+
+def skewed(differing, rows=400, missing=()):
+    features = (FeatureSkew("wind", rows, differing, "17", "1-w0-0-0-0", 3.2, 0),) if differing else ()
+    words = in_words(rows, rows, 0, 0, features)
+    return Skew(1, "flights", "delta:flights", "7", 1e-6, rows, rows, 0, 0, features, missing, words)
+
+
+@pytest.mark.parametrize(
+    ("found", "outcome", "said"),
+    [
+        (None, "passed", "nothing to compare: set data.flights.id"),
+        (skewed(12, rows=12), "passed", "not enough rows yet: 12 of 100"),
+        (skewed(0), "passed", "400 rows served are the same"),
+        (skewed(4), "passed", "wind differed in 4 of 400"),
+        (
+            skewed(5),
+            "blocked",
+            "wind differed in 5 of 400 rows served, e.g. id 17: training 3.2, served 0 (1.0% of rows",
+        ),
+        (skewed(0, missing=("temp",)), "passed", "no served row has temp"),
+    ],
+)
+def test_skew_blocks_once_enough_rows_show_it(found, outcome, said):
+    verdict = skew(SkewRule(), found, "skew-9", source="flights")
+    assert (verdict.outcome, verdict.evidence) == (outcome, ("skew-9",) if found else ())
     assert said in verdict.reason
 
 

@@ -8,7 +8,7 @@ from deltalake import write_deltalake
 from monitoring.world import DAY, MODEL, REFERENCE, ROWS, rows
 
 from shipworthy.counts.windows import count
-from shipworthy.monitoring import causes, examples
+from shipworthy.monitoring import causes, examples, stored
 from shipworthy.monitoring.records import Alarm, Explained
 
 START = 100
@@ -23,6 +23,7 @@ def record(world, first, last, shift, release=1):
                 "prediction_id": [f"{release}-w0-0-{day}-{row}" for row in range(ROWS)],
                 "id": pa.array([f"{day}/{row}" if row % 2 else None for row in range(ROWS)], pa.string()),
                 "release": pa.array([release] * ROWS, pa.int32()),
+                "arrived": pa.array([(day * DAY + row) // 1000 for row in range(ROWS)], pa.timestamp("us", tz="UTC")),
                 "window": pa.array([day * DAY // 1000] * ROWS, pa.timestamp("us", tz="UTC")),
                 "features": pa.array(
                     [{"wind": wind, "carrier": carrier} for wind, carrier in zip(*columns, strict=True)]
@@ -79,7 +80,7 @@ def test_a_table_that_cannot_be_read_costs_the_examples_and_not_the_alarm(world,
 
 def test_few_rows_are_looked_through_however_many_there_are(world, monkeypatch):
     monkeypatch.setattr(examples, "LOOKED_THROUGH", 300)
-    monkeypatch.setattr(examples, "_BATCH", 100)
+    monkeypatch.setattr(stored, "_BATCH", 100)
     record(world, START, START + 10, 0.0)
     looked = []
     real = examples._of_alarm

@@ -1,20 +1,24 @@
-"""The command `watch`: what closes, a drill, or a log of the past."""
+"""The commands `watch` (what closes, a drill, or a log of the past) and `skew`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from shipworthy.cli.console import marked, say
+from shipworthy.cli.console import marked, say, say_json, say_plain, table
 from shipworthy.cli.options import HERE, Folder, Json
-from shipworthy.errors import Refused, WrongUse
+from shipworthy.errors import Refused, Undecided, WrongUse
+
+if TYPE_CHECKING:
+    from shipworthy.monitoring.skew import Skew
 
 
 def register(app: typer.Typer) -> None:
-    """Add this family's command."""
+    """Add this family's commands."""
     app.command()(watch)
+    app.command()(skew)
 
 
 def watch(  # noqa: PLR0913 - an option each
@@ -69,6 +73,50 @@ def watch(  # noqa: PLR0913 - an option each
     from shipworthy.wiring.watch import run_watch  # noqa: PLC0415 - start-up time
 
     run_watch(project, once=once)
+
+
+def skew(project: Folder = HERE, json: Json = False) -> None:
+    """Hold what the server saw against the same rows in the training source, feature by feature."""
+    from shipworthy.gate.checks.skew import skew as judged  # noqa: PLC0415 - start-up time
+    from shipworthy.monitoring.skew import Skew  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.skewing import find_skew  # noqa: PLC0415 - start-up time
+
+    opened = open_project(project)
+    entry = find_skew(opened, opened.contract)
+    found, rule = entry.decode(Skew), opened.contract.gate.skew
+    verdict = judged(rule, found, entry.id, source=found.source)
+    if json:
+        say_json(found)
+    else:
+        _say_skew(found)
+        enough = found.compared >= rule.fewest
+        say(marked(verdict.outcome if enough else "undecided", f"{verdict.reason}; kept as {entry.id}"))
+    if verdict.outcome == "blocked":
+        raise Refused("what is served is not what the training source says")
+    if found.compared < rule.fewest:
+        raise Undecided(f"{found.compared:,} rows could be compared, {rule.fewest:,} are needed (gate.skew.fewest)")
+
+
+def _say_skew(found: Skew) -> None:
+    from shipworthy.monitoring.skew import written  # noqa: PLC0415 - start-up time
+
+    of = f"{found.compared:,} of the {found.served:,} newest rows with an id stand in it"
+    say_plain(f"{found.location}, {found.pinned}: {of}")
+    columns = ("feature", "rows that differ", "of", "e.g. id", "training", "served", "prediction")
+    rows = [
+        (
+            one.feature,
+            f"{one.differing:,}",
+            f"{one.rows:,}",
+            one.id,
+            *map(written, (one.training, one.served)),
+            one.prediction,
+        )
+        for one in found.features
+    ]
+    if rows:
+        table("Training/serving skew", columns, rows)
 
 
 def _names(text: str | None) -> tuple[str, ...] | None:

@@ -41,6 +41,7 @@ def across(draft: Draft) -> Iterator[Mistake]:
         yield from _query(section)
     yield from _trained(draft)
     yield from _targets(draft)
+    yield from _skew(draft)
     yield from _baseline(draft)
     yield from _event_time(draft)
     yield from _metric(draft)
@@ -163,6 +164,20 @@ def _targets(draft: Draft) -> Iterator[Mistake]:
             yield section.wrong("target", "a column that is not a feature", f"take it out of [features]: {target}")
         if target is not None and target == section.get("time"):
             yield section.wrong("time", "another column than the target")
+        if target is not None and target == section.get("id"):
+            yield section.wrong("id", "another column than the target")
+
+
+def _skew(draft: Draft) -> Iterator[Mistake]:
+    homes = [name for name, section in draft.data.items() if "target" in section.written]
+    for name, section in draft.data.items():
+        if "id" in section.written and name not in homes:
+            home = f"write it under data.{homes[0]}" if homes else ""
+            yield section.wrong("id", "an id in the data source that has the target", home)
+    skew = draft.tables["gate"].inner["skew"]
+    fewest, newest = skew.get("fewest"), skew.get("newest")
+    if fewest is not None and newest is not None and fewest > newest:
+        yield skew.wrong("fewest", f"no more than newest, which is {newest:,}")
 
 
 def _baseline(draft: Draft) -> Iterator[Mistake]:

@@ -123,7 +123,8 @@ def _contract(draft: Draft, parameters: dict[str, records.Value]) -> records.Con
     made = {name: _record(TABLES[name].record, section) for name, section in draft.tables.items() if name != "labels"}
     gate = draft.tables["gate"]
     rebuild = _record(records.RebuildRule, gate.inner["rebuild"])
-    made["gate"] = msgspec.structs.replace(made["gate"], metric=metric_of(draft), rebuild=rebuild)
+    skew = _record(records.SkewRule, gate.inner["skew"])
+    made["gate"] = msgspec.structs.replace(made["gate"], metric=metric_of(draft), rebuild=rebuild, skew=skew)
     features = [_record(records.Feature, section, name=name) for name, section in draft.features.items()]
     data = [_record(records.DataSource, section, name=name) for name, section in draft.data.items()]
     labels = draft.tables["labels"]

@@ -92,6 +92,7 @@ class DataSource(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     query: str | None = None  # sql: what is read
     target: str | None = None  # the label's column; exactly one source has it
     time: str | None = None  # column that history and holdout are cut by
+    id: str | None = None  # column of the caller's `id`, by which served rows are found again in the source
     keep: bool = False  # copy pinned data, so that a rebuild never depends on the source's retention
 
     @property
@@ -175,11 +176,21 @@ class RebuildRule(Record, frozen=True, kw_only=True, forbid_unknown_fields=True)
     seeds: int = 19  # trainings that "statistically-equivalent" compares with
 
 
+class SkewRule(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[gate] skew."""
+
+    fewest: int = 100  # rows served that stand in the training source, too, before the check says anything
+    newest: int = 10_000  # rows served, the newest with an id, that are looked up
+    share: float = 0.01  # of these rows in which a feature may differ
+    tolerance: float = 1e-6  # relative difference of floats that still counts as equal
+
+
 class Gate(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[gate]: what a release needs."""
 
     enforcement: Enforcement = "block"
     rebuild: RebuildRule = RebuildRule()
+    skew: SkewRule = SkewRule()
     metric: Metric = "auc"
     minimum: float | None = None  # for mae, rmse, log_loss and brier: the maximum
     margin: float = 0.0  # how much worse than the live release is still let through

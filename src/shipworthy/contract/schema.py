@@ -84,6 +84,7 @@ DATA_SOURCE = Table(
         "query": text("a SELECT in the database's own SQL"),
         "target": text("the name of the label's column"),
         "time": text("the name of the column that history and holdout are cut by"),
+        "id": text("the name of the column with the id that callers send"),
         "keep": BOOLEAN,
     },
     required=("source",),
@@ -173,6 +174,15 @@ REBUILD = Table(
         "seeds": whole(4, 999),
     },
 )
+SKEW = Table(
+    records.SkewRule,
+    {
+        "fewest": whole(1),
+        "newest": whole(1, 1_000_000),
+        "share": number("a share from 0 and below 1", lambda value: 0 <= value < 1),
+        "tolerance": _not_negative,
+    },
+)
 GATE = Table(
     records.Gate,
     {
@@ -183,7 +193,7 @@ GATE = Table(
         "tolerance": _not_negative,
         "confidence": number("a probability above 0.5 and below 1", lambda value: 0.5 < value < 1),
     },
-    tables={"rebuild": REBUILD},
+    tables={"rebuild": REBUILD, "skew": SKEW},
 )
 
 # Tables with fixed keys, by their name in the file. [parameters], [data.NAME] and [features] have names of the user's.

@@ -20,6 +20,7 @@ from shipworthy.gate.checks import (
     reference,
     rehearsal,
     runtime,
+    skew,
 )
 from shipworthy.registry.fitness import Fitness, fitness, never_made, said, stops
 from shipworthy.registry.records import Verdict, Waiver
@@ -35,6 +36,7 @@ CHECKS: tuple[str, ...] = (
     rehearsal.CHECK,
     reference.CHECK,
     alerting.CHECK,
+    skew.CHECK,
     compatibility.CHECK,
 )
 

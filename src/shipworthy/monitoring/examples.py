@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
-from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 from numpy.typing import NDArray
 
@@ -27,13 +25,12 @@ from shipworthy.counts.windows import Counts
 from shipworthy.models.columns import from_arrow
 from shipworthy.monitoring.causes import grown, total
 from shipworthy.monitoring.records import Alarm, Example
+from shipworthy.monitoring.stored import Span, feature_column, newest_rows
 
 LOOKED_THROUGH = 200_000  # rows, at most
 EACH = 3  # rows of a payoff
 PAYOFFS = 3  # that moved most
 VALUES = 10  # features that moved, of a row
-_BATCH = 20_000  # rows that are looked through at once
-_INSTANT = pa.timestamp("ns", tz="UTC")
 
 _logger = logging.getLogger(__name__)
 
@@ -63,7 +60,7 @@ class _Wanted:
     def column(self) -> str:
         """Where the table has its values; a prediction stands where else the score does."""
         if self.payoff.origin == "feature":
-            return _feature_column(self.payoff.name)
+            return feature_column(self.payoff.name)
         return "confidence" if self.payoff.name == "confidence" else "score"
 
     def take(self, rows: pa.Table, named: Sequence[str]) -> None:
@@ -76,7 +73,7 @@ class _Wanted:
         picked = inside[np.unique(np.linspace(0, len(inside) - 1, missing).astype(np.int64))] if len(inside) else inside
         label = self.payoff.bins.labels[self._bin]
         for row in rows.take(picked).to_pylist():
-            told = {name: _readable(row[_feature_column(name)]) for name in named if _feature_column(name) in row}
+            told = {name: _readable(row[feature_column(name)]) for name in named if feature_column(name) in row}
             answer = _readable(row["score"])
             self.found.append(Example(row["prediction_id"], row["id"], self.payoff.name, label, answer, told))
 
@@ -84,8 +81,6 @@ class _Wanted:
 def _found(
     location: Path, reference: Reference, windows: Sequence[tuple[int, Counts]], alarm: Alarm
 ) -> tuple[Example, ...]:
-    if not DeltaTable.is_deltatable(str(location)):
-        return ()
     together = total(reference, [counts for start, counts in windows if start >= alarm.since])
     tables = dict(zip((payoff.name for payoff in reference.payoffs), together.of_payoffs(reference), strict=True))
     payoffs = {payoff.name: payoff for payoff in reference.payoffs}
@@ -94,53 +89,18 @@ def _found(
         for moved in alarm.moved[:PAYOFFS]
     ]
     named = [moved.payoff for moved in alarm.moved if moved.origin == "feature"][:VALUES]
-    columns = {*map(_feature_column, named), *(one.column for one in wanted)}
-    for rows in _batches(location, alarm, columns):
+    columns = {"score", *map(feature_column, named), *(one.column for one in wanted)}
+    for rows in newest_rows(location, columns, LOOKED_THROUGH, Span(alarm.since, alarm.event_time)):
+        of_alarm = _of_alarm(rows, alarm)
         for one in wanted:
-            one.take(rows, named)
+            one.take(of_alarm, named)
         if all(len(one.found) >= EACH for one in wanted):
             break
     return tuple(example for one in wanted for example in one.found)
 
 
-def _batches(location: Path, alarm: Alarm, columns: set[str]) -> Iterator[pa.Table]:
-    """Rows of the alarm's release in its windows, the newest files and row groups first, LOOKED_THROUGH at most."""
-    left = LOOKED_THROUGH
-    for file in _files(location, alarm):
-        parquet = pq.ParquetFile(file)
-        there = {parquet.schema.column(i).path for i in range(len(parquet.schema))}
-        read = ["prediction_id", "id", "release", "window", *sorted({"score", *columns} & there)]
-        for group in reversed(range(parquet.num_row_groups)):
-            for batch in parquet.iter_batches(_BATCH, row_groups=[group], columns=read):
-                yield _of_alarm(pa.Table.from_batches([batch]).flatten(), alarm)
-                left -= batch.num_rows
-                if left <= 0:
-                    return
-
-
-def _files(location: Path, alarm: Alarm) -> list[Path]:
-    """Files that may hold windows of the alarm, the newest first. The table is written unpartitioned."""
-    actions = pa.table(DeltaTable(str(location)).get_add_actions(flatten=True))
-    paths: list[Any] = actions["path"].to_pylist()
-    spans = zip(paths, _bounds(actions, "min.window"), _bounds(actions, "max.window"), strict=True)
-    files = [
-        (-(last or 0), path)
-        for path, first, last in spans
-        if (first is None or first < alarm.event_time) and (last is None or last >= alarm.since)
-    ]
-    return [location / path for _, path in sorted(files)]
-
-
-def _bounds(actions: pa.Table, name: str) -> list[int | None]:
-    """A statistic of each file, ns; None where the file has none."""
-    known: Any = actions[name] if name in actions.column_names else pa.nulls(actions.num_rows, _INSTANT)
-    bounds: list[int | None] = known.cast(_INSTANT).cast(pa.int64()).to_pylist()
-    return bounds
-
-
 def _of_alarm(rows: pa.Table, alarm: Alarm) -> pa.Table:
-    starts: Any = rows["window"].cast(_INSTANT).cast(pa.int64())
-    window = starts.to_numpy()
+    window = rows["window"].to_numpy()
     mask = (rows["release"].to_numpy() == alarm.release) & (window >= alarm.since) & (window < alarm.event_time)
     return rows.take(np.flatnonzero(mask))
 
@@ -152,10 +112,6 @@ def _values(rows: pa.Table, column: str) -> NDArray[np.generic] | None:
         return None
     [values] = from_arrow(rows.select([column]), [Feature(name=column, type=kind, nullable=True)])
     return values
-
-
-def _feature_column(name: str) -> str:
-    return f"features.{name}"
 
 
 def _readable(value: Any) -> Any:
