@@ -1,5 +1,7 @@
 """Two contracts: what a caller of the old one would notice is breaking, anything else is listed."""
 
+import itertools
+
 import hypothesis.strategies as st
 import msgspec
 import pyarrow as pa
@@ -62,6 +64,14 @@ def test_what_a_caller_would_notice_breaks(new, key):
     (change,) = breaking(OLD, new)
     assert change.key == key
     assert change.because
+
+
+def test_a_first_answer_that_is_promised_later_or_not_at_all_breaks():
+    promised = [replace(OLD, serving=Serving(first_ms=limit)) for limit in (None, 30, 20)]
+    for weaker, stronger in itertools.pairwise(promised):
+        (change,) = breaking(stronger, weaker)
+        assert "first answer" in change.because
+        assert not breaking(weaker, stronger)
 
 
 def test_a_nullable_feature_that_is_required_breaks():

@@ -47,6 +47,7 @@ KINDS = {
     "retirement": Retirement,
     "run": Run,
     "service": Service,
+    "shadow": Noted,
     "shadow-missed": Missed,
     "silence": Silence,
     "skew": Skew,

@@ -174,6 +174,7 @@ def test_latency_is_what_the_load_said(outcome):
         (Serving(p99_ms=5, rate=100), 0.99, "measured against 10 ms, promised are 5"),
         (Serving(p99_ms=10, rate=500), 0.99, "measured at 100 requests a second, promised are 500"),
         (Serving(p99_ms=10, rate=100), 0.999, "confidence"),
+        (Serving(p99_ms=10, rate=100, first_ms=0.1), 0.99, "promised are 0.1 ms"),
     ],
 )
 def test_a_pass_under_an_easier_promise_does_not_count(promised, confidence, words):

@@ -12,7 +12,7 @@ from shipworthy.contract.records import Recording
 from shipworthy.predictions import reader
 from shipworthy.recording import following
 from shipworthy.recording.following import Lag, lag
-from shipworthy.recording.lagging import KIND, Noted, decide, note
+from shipworthy.recording.lagging import KIND, SHADOW, Noted, decide, note, note_shadow
 from shipworthy.recording.recorder import key
 from shipworthy.store.layout import Layout
 
@@ -34,6 +34,13 @@ def test_changes_are_noted_and_nothing_else(project: Project) -> None:
     noted = [entry.decode(Noted) for entry in reversed(project.ledger.entries(KIND, MODEL))]
     assert [(one.state, one.seconds) for one in noted] == [("behind", 601.0), ("caught up", 59.0), ("behind", 900.0)]
     assert noted[0] == Noted(1, "behind", 601.0, 3, 10, 600.0)
+
+
+def test_what_is_noted_of_a_shadow_is_not_of_the_recorder(project: Project) -> None:
+    note_shadow(project.ledger, MODEL, Lag(10, 601.0, 1, 3), RULES)
+    assert note(project.ledger, MODEL, Lag(0, 0.0, 0), RULES) is None
+    assert [entry.decode(Noted).state for entry in project.ledger.entries(SHADOW, MODEL)] == ["behind"]
+    assert project.ledger.entries(KIND, MODEL) == []
 
 
 def test_rows_bytes_and_seconds_are_those_that_are_not_recorded(project: Project) -> None:

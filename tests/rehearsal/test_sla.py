@@ -44,6 +44,25 @@ def test_a_slow_first_request_is_said_of_a_server_that_passes() -> None:
     assert "very first" not in decide(_load(cold_ms=9.0), CALM, SERVING, 0.99)[1]
 
 
+@pytest.mark.parametrize(
+    ("first_ms", "cold_ms", "conditions", "outcome"),
+    [
+        (None, 25.0, CALM, "passed"),
+        (30, 25.0, CALM, "passed"),
+        (20, 25.0, CALM, "blocked"),
+        (20, np.inf, CALM, "blocked"),
+        (20, 25.0, BUSY, "undecided"),
+    ],
+)
+def test_a_first_answer_is_held_to_the_promise_made_of_it(
+    first_ms: float | None, cold_ms: float, conditions: Conditions, outcome: Outcome
+) -> None:
+    promised = Serving(p99_ms=10, rate=500, first_ms=first_ms)
+    found, reason = decide(_load(cold_ms=cold_ms), conditions, promised, 0.99)
+    assert found == outcome
+    assert outcome == "passed" or "promised are 20 ms" in reason
+
+
 def test_a_rate_too_low_for_the_confidence_is_raised_and_said(serving: Callable[[str], str]) -> None:
     verdict = verify(Target(serving("quick"), BODIES), Serving(p99_ms=500, rate=2), seconds=1)
     assert verdict.outcome == "passed"

@@ -179,10 +179,16 @@ def _waited(before: Any) -> str:
     return "as long as it took" if before is None else f"up to {before:g} ms"
 
 
+_LIMITS = {
+    "serving.p99_ms": "answers may take longer than promised",
+    "serving.first_ms": "the first answer after a start may take longer than promised",
+}
+
+
 def _promise(name: str, before: Any, after: Any) -> str:
     """What callers were promised of the server itself."""
-    if name == "serving.p99_ms" and after > before:
-        return "answers may take longer than promised"
+    if name in _LIMITS and before is not None and (after is None or after > before):
+        return _LIMITS[name]
     if name == "serving.rate" and after < before:
         return "fewer requests a second are promised"
     if name == "serving.max_rows" and after < before:

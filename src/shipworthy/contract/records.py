@@ -116,6 +116,7 @@ class Serving(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     p99_ms: float = 10.0
     rate: float = 100.0  # requests a second, Poisson
+    first_ms: float | None = None  # the very first answer after a start; None = nothing is promised of it
     durability: Literal["process", "disk"] = "process"
     workers: int = 1
     max_rows: int = 10_000  # rows a request

@@ -120,6 +120,7 @@ SERVING = Table(
     {
         "p99_ms": _positive,
         "rate": _positive,
+        "first_ms": _positive,
         "durability": choice(Literal["process", "disk"]),
         "workers": whole(1),
         "max_rows": whole(1),

@@ -80,7 +80,7 @@ def decide(load: Load, conditions: Conditions, serving: Serving, confidence: flo
     judgement = judge(load.requests, late, QUANTILE, confidence)
     if judgement == "passed":
         shows = f"{counted}, which shows p99 within {limit:g} ms at {confidence:.0%} confidence"
-        return "passed", f"{shows}{_faster(load, serving)}{_cold(load, limit)}"
+        return _with_first(load, conditions, serving, f"{shows}{_faster(load, serving)}{_cold(load, limit)}")
     if math.isfinite(load.alone_ms) and load.alone_ms > limit:
         return (
             "blocked",
@@ -127,6 +127,15 @@ def _cold(load: Load, limit: float) -> str:
         return ""
     took = f"took {load.cold_ms:.1f} ms" if math.isfinite(load.cold_ms) else "was not answered"
     return f"; the very first request {took}"
+
+
+def _with_first(load: Load, conditions: Conditions, serving: Serving, passed: str) -> tuple[Outcome, str]:
+    """A pass, unless the very first answer broke the promise of its own."""
+    if serving.first_ms is None or load.cold_ms <= serving.first_ms:
+        return "passed", passed
+    took = f"took {load.cold_ms:.1f} ms" if math.isfinite(load.cold_ms) else "was not answered"
+    broke = f"the very first request {took}, promised are {serving.first_ms:g} ms"
+    return ("undecided", f"{broke}, but meanwhile {conditions}") if conditions.disturbed else ("blocked", broke)
 
 
 def _named(errors: dict[str, int]) -> str:

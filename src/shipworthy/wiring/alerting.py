@@ -18,7 +18,7 @@ from shipworthy.errors import WrongUse
 from shipworthy.monitoring.records import Alarm
 from shipworthy.monitoring.watch import Watch
 from shipworthy.recording.lagging import KIND as RECORDER
-from shipworthy.recording.lagging import Noted
+from shipworthy.recording.lagging import SHADOW, Noted
 from shipworthy.refresh.records import Ending, Refresh
 from shipworthy.store.ledger import Entry
 from shipworthy.wiring.project import Project
@@ -26,6 +26,7 @@ from shipworthy.wiring.project import Project
 JOURNAL = "alerts.jsonl"
 DRILL = "drill"  # the cause of an alert that says that nothing is wrong
 BEHIND = "recorder behind"
+SHADOW_BEHIND = "shadow behind"
 FROM_ENVIRONMENT = "env:"  # what stands before the name of a variable, in place of an address that holds a secret
 
 _SEVERITY: Mapping[Ending, Severity] = {
@@ -70,6 +71,7 @@ def unsaid(project: Project) -> list[Alert]:
         *(of_alarm(model, entry) for entry in ledger.entries("alarm", model)),
         *(of_refresh(model, entry) for entry in ledger.entries("refresh", model)),
         *(of_recorder(model, entry) for entry in ledger.entries(RECORDER, model) if _is_behind(entry)),
+        *(of_shadow(model, entry) for entry in ledger.entries(SHADOW, model) if _is_behind(entry)),
     ]
     return sorted(alerts, key=lambda alert: (alert.at, alert.id))
 
@@ -81,7 +83,9 @@ def over(project: Project, watch: Watch) -> Callable[[Alert], str]:
         if alert.cause == DRILL:
             return "the drill was killed" if alert.at < clock.now() - clock.MINUTE else ""
         if alert.cause == BEHIND:
-            return _caught_up(project, alert)
+            return _caught_up(project, alert, RECORDER, "everything answered is recorded again")
+        if alert.cause == SHADOW_BEHIND:
+            return _caught_up(project, alert, SHADOW, "the shadow has caught up, or there is none any more")
         return _followed(project, alert) if alert.cause in _LASTING else watch.over(alert.id)
 
     return why
@@ -98,10 +102,10 @@ def _followed(project: Project, alert: Alert) -> str:
     return ""
 
 
-def _caught_up(project: Project, alert: Alert) -> str:
-    newest = project.ledger.newest(RECORDER, project.contract.name)
+def _caught_up(project: Project, alert: Alert, kind: str, then: str) -> str:
+    newest = project.ledger.newest(kind, project.contract.name)
     stands = newest is not None and newest.id == alert.id
-    return "" if stands else "everything answered is recorded again"
+    return "" if stands else then
 
 
 def of_alarm(model: str, entry: Entry) -> Alert:
@@ -121,6 +125,18 @@ def of_recorder(model: str, entry: Entry) -> Alert:
         f"{noted.bytes:,} bytes of log (alert_after is {noted.limit:.0f} s): its output/record.log says why"
     )
     return Alert(entry.id, model, BEHIND, f"{model}: {BEHIND}", text, None, None, entry.at, lasting=True)
+
+
+def of_shadow(model: str, entry: Entry) -> Alert:
+    """The alert of a shadow that is too far behind: open until it has caught up, or is none any more."""
+    noted = entry.decode(Noted)
+    text = (
+        f"answers have been waiting for {noted.seconds:.0f} s to be predicted by the shadow, too, about "
+        f"{noted.rows:,} rows or {noted.bytes:,} bytes of log (alert_after is {noted.limit:.0f} s; beyond shadow_log "
+        "it misses rows): its output/shadow.log says why"
+    )
+    title = f"{model}: {SHADOW_BEHIND}"
+    return Alert(entry.id, model, SHADOW_BEHIND, title, text, None, None, entry.at, lasting=True)
 
 
 def _is_behind(entry: Entry) -> bool:

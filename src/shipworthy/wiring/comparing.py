@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -19,7 +20,7 @@ from shipworthy.monitoring.labels import KnownLabels, open_source
 from shipworthy.monitoring.predicted import values_of
 from shipworthy.predictions.ids import PredictionId
 from shipworthy.recording.comparison import Comparison, add, quantile
-from shipworthy.recording.following import lag
+from shipworthy.recording.following import Lag, lag
 from shipworthy.recording.held import missed_rows
 from shipworthy.recording.shadow import key
 from shipworthy.recording.shadow_windows import comparisons
@@ -96,6 +97,17 @@ def read_shadow(project: Project) -> ShadowView | None:
             for (window, answered), one in by_window.items()
         ),
     )
+
+
+def shadow_lag(project: Project) -> Lag:
+    """How far the shadow is behind: nothing where there is none, or with what was answered before it was named."""
+    model, aliases = project.contract.name, Aliases(project.ledger)
+    release, since = aliases.current(model, "shadow"), aliases.since(model, "shadow")
+    if release is None:
+        return Lag(0, 0.0, 0)
+    found = lag(project.layout.logs(model), project.ledger, model, key(release))
+    named = (clock.now() - since) / clock.SECOND if since is not None else found.seconds
+    return replace(found, seconds=min(found.seconds, named))
 
 
 def labelled_comparison(project: Project, release: int) -> LabelledComparison | None:

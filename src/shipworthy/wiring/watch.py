@@ -15,11 +15,12 @@ from shipworthy.models.records import BundleDescription
 from shipworthy.monitoring.performance import Promised, promised
 from shipworthy.monitoring.records import Alarm
 from shipworthy.monitoring.watch import Facts, Watch
-from shipworthy.recording.lagging import note
+from shipworthy.recording.lagging import note, note_shadow
 from shipworthy.refresh.records import Refresh
 from shipworthy.registry.records import Release
 from shipworthy.registry.releases import Releases
 from shipworthy.wiring.alerting import delivery_of, over, unsaid
+from shipworthy.wiring.comparing import shadow_lag
 from shipworthy.wiring.held_out import held_out
 from shipworthy.wiring.processes import Stop, loop
 from shipworthy.wiring.project import Project, open_project
@@ -42,6 +43,7 @@ def run_watch(folder: Path, *, once: bool, stop: Stop | None = None) -> None:
             for entry in alarms:
                 _logger.warning("alarm: %s", entry.decode(Alarm).words)
             note(project.ledger, project.contract.name, lag_of(project), project.contract.recording)
+            note_shadow(project.ledger, project.contract.name, shadow_lag(project), project.contract.recording)
             delivery.step(unsaid(project), over(project, watch))
             return bool(alarms)
 

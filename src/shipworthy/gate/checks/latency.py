@@ -35,6 +35,9 @@ def _mismatch(promised: Serving, measured: LatencyVerdict, confidence: float) ->
         return f"measured against {measured.limit_ms:g} ms, promised are {promised.p99_ms:g}"
     if measured.rate < promised.rate:
         return f"measured at {measured.rate:g} requests a second, promised are {promised.rate:g}"
+    if promised.first_ms is not None and (measured.cold_ms is None or measured.cold_ms > promised.first_ms):
+        took = "was not answered" if measured.cold_ms is None else f"took {measured.cold_ms:.1f} ms"
+        return f"the very first request {took}, promised are {promised.first_ms:g} ms"
     if measured.confidence < confidence:
         return f"measured with {measured.confidence:.0%} confidence, asked for are {confidence:.0%}"
     return ""
