@@ -6,6 +6,7 @@ import pytest
 from shipworthy import clock
 from shipworthy.contract.records import Feature
 from shipworthy.counts import reference as references
+from shipworthy.counts.tabulation import KEPT_WINDOWS
 from shipworthy.errors import WrongUse
 
 WIND = Feature(name="wind", type="float")
@@ -35,7 +36,7 @@ def test_windows_without_rows_are_kept_as_time_that_passed():
 
 def test_only_the_newest_windows_of_a_very_long_reference_are_kept_but_all_of_its_rows_count():
     found = build(np.arange(3_000) * DAY, np.arange(3_000.0))
-    assert len(found.history.windows) == references.KEPT_WINDOWS
+    assert len(found.history.windows) == KEPT_WINDOWS
     assert found.payoffs[0].rows == 3_000
 
 

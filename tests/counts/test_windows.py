@@ -1,5 +1,6 @@
 """Counts: the same rows give the same bytes, however they are split, ordered and added up."""
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +10,8 @@ from shipworthy import clock
 from shipworthy.contract.records import Feature
 from shipworthy.counts import reference as references
 from shipworthy.counts import windows
+from shipworthy.counts.packing import pack, unpack
+from shipworthy.counts.tabulation import By
 from shipworthy.errors import WrongUse
 
 FEATURES = (
@@ -28,13 +31,15 @@ def rows(count, seed, classes=2):
     return [carrier, wind, when], raw / raw.sum(1, keepdims=True) if classes > 1 else raw
 
 
-def reference(classes=2):
+def reference(classes=2, by=None):
     columns, answers = rows(500, 0, classes)
     times = np.linspace(0, 20 * DAY, 500).astype(np.int64)
-    return references.build(FEATURES, columns, times, answers, times, window=DAY, event_time="when")
+    return references.build(FEATURES, columns, times, answers, times, window=DAY, event_time="when", by=by)
 
 
 REFERENCE = reference()
+BY_HOUR = reference(by=By("hour-of-week"))
+BY_CARRIER = reference(by=By("segment", "carrier"))
 
 
 def counted(columns, answers, chosen=slice(None)):
@@ -124,3 +129,60 @@ def test_the_first_rows_ever_are_never_late():
     starts, late = windows.place(np.array([5 * DAY + 7]), DAY, None)
     assert starts.tolist() == [5 * DAY]
     assert not late.any()
+
+
+@pytest.mark.parametrize("compared", [BY_HOUR, BY_CARRIER], ids=["hours of the week", "segments"])
+@settings(max_examples=30, deadline=None)
+@given(count=st.integers(1, 200), seed=st.integers(0, 99), parts=st.integers(1, 7))
+def test_slots_add_up_to_the_same_bytes_in_any_split_and_order_too(compared, count, seed, parts):
+    columns, answers = rows(count, seed)
+    times = columns[2]
+    order = np.random.default_rng(seed).permutation(count)
+
+    def counted(chosen):
+        return windows.count(compared, [column[chosen] for column in columns], answers[chosen], times[chosen])
+
+    whole, total = counted(slice(None)), windows.empty(compared)
+    for part in np.array_split(order, parts):
+        total = windows.add(counted(part), total)
+    assert windows.encode(total) == windows.encode(whole)
+    slots, tables = whole.slots_of_payoffs(compared)
+    assert slots == sorted(slots)
+    for table, together in zip(tables, whole.of_payoffs(compared), strict=True):
+        assert table.sum(axis=0).tolist() == together.tolist()
+        assert table.any(axis=1).all()
+
+
+def test_a_row_that_came_late_keeps_its_own_slot():
+    columns, answers = rows(1, 1)
+    found = windows.count_by_window(BY_HOUR, np.array([3 * DAY]), columns, answers, times=np.array([2 * clock.HOUR]))
+    assert [slot for slot, _ in found[3 * DAY].by_slot] == [3 * 24 + 2]  # a Thursday, at two
+
+
+def test_counts_by_slots_and_without_are_not_added():
+    with pytest.raises(WrongUse, match="two references"):
+        windows.add(windows.empty(REFERENCE), windows.empty(BY_HOUR))
+
+
+def test_counts_of_before_there_were_slots_are_read():
+    columns, answers = rows(50, 6)
+    found = counted(columns, answers)
+    names = [field for field in found.__struct_fields__ if field != "by_slot"]
+    old = msgspec.msgpack.encode({name: getattr(found, name) for name in names})
+    assert windows.decode(old) == found
+
+
+def test_a_reference_counts_its_rows_by_window_and_slot():
+    wind = BY_HOUR.payoffs[1]
+    table = unpack(wind.by_cell, len(BY_HOUR.history.cells), wind.bins.size)
+    assert table.sum(axis=0).tolist() == list(wind.counts)
+    assert sum(BY_HOUR.slots.rows) == 500
+    by_window = np.zeros((len(BY_HOUR.history.windows), wind.bins.size), dtype=np.int64)
+    np.add.at(by_window, [place for place, _ in BY_HOUR.history.cells], table)
+    assert by_window.tolist() == [list(row) for row in wind.by_window]
+
+
+@given(st.lists(st.lists(st.integers(0, 2**40), min_size=4, max_size=4), max_size=5))
+def test_packed_numbers_are_what_they_were(rows):
+    table = np.array(rows, dtype=np.int64).reshape(-1, 4)
+    assert unpack(pack(table), len(table), 4).tolist() == table.tolist()

@@ -11,7 +11,9 @@ from sqlalchemy import delete, select, update
 
 from shipworthy import clock
 from shipworthy.contract.records import Feature
-from shipworthy.counts.windows import count_by_window
+from shipworthy.counts.reference import build
+from shipworthy.counts.tabulation import By
+from shipworthy.counts.windows import count_by_window, encode
 from shipworthy.models.records import NULL_TIMESTAMP
 from shipworthy.predictions import reader
 from shipworthy.predictions.frames import frame
@@ -60,6 +62,45 @@ def test_counts_are_those_of_all_rows_at_once(project: Project) -> None:
     windows = columns[3].astype(np.int64) // clock.HOUR * clock.HOUR
     whole = count_by_window(project.reference, windows, columns, answers_of(columns))
     assert project.counts() == whole
+
+
+def test_slots_are_counted_the_same_by_any_number_of_sources_and_again_from_the_table(project: Project) -> None:
+    """Late rows too: they stand in the first window still open, under their own hour."""
+    columns = columns_of([START + index * clock.MINUTE for index in range(500)], seed=9)
+    times = columns[3].astype(np.int64)
+    answers = answers_of(columns)
+    project.reference = build(
+        FEATURES, columns, times, answers, None, window=clock.HOUR, event_time="at", by=By("hour-of-day")
+    )
+    minutes = [HOURS[0] + minute * clock.MINUTE for minute in range(0, 300, 7)]
+    logs = [project.writer("w0-a"), project.writer("w1-a")]
+    recorder = project.recorder()
+    for turn, log in enumerate(logs):
+        write(log, minutes[turn::2], seed=turn)
+    recorder.flush()
+    write(logs[0], [HOURS[0] + clock.MINUTE] * 5, seed=3)  # hours after its window has closed
+    recorder.flush()
+    found = project.counts()
+    rows = project.predictions()
+    features = rows["features"].struct.unnest()
+    again = [
+        features["carrier"].to_numpy().astype(object),
+        features["wind"].to_numpy().astype(float),
+        features["seats"].to_numpy(),
+        features["at"].dt.timestamp("ns").to_numpy(),
+    ]
+    at = rows["event_time"].dt.timestamp("ns").to_numpy()
+    open_from = next(start for start, counts in found.items() if counts.late)
+    was_late = at == HOURS[0] + clock.MINUTE
+    placed = np.where(was_late, open_from, at // clock.HOUR * clock.HOUR)
+    whole = count_by_window(
+        project.reference, placed, again, np.array(rows["values"].to_list()), times=at, late=was_late
+    )
+    assert {start: encode(counts) for start, counts in whole.items()} == {
+        start: encode(counts) for start, counts in found.items()
+    }
+    assert found[open_from].late == 5
+    assert HOURS[0] // clock.HOUR % 24 in [slot for slot, _ in found[open_from].by_slot]
 
 
 def test_a_row_keeps_all_that_was_asked_and_said(project: Project) -> None:

@@ -35,6 +35,8 @@ def watch(  # noqa: PLR0913 - an option each
     window: Annotated[str | None, typer.Option(help="Length of the log's windows, as in 1d.")] = None,
     drift: Annotated[float | None, typer.Option(help="Share of rows that may move before it counts.")] = None,
     false_alarms: Annotated[str | None, typer.Option(help='As in "1 per year", for all that is watched.')] = None,
+    season: Annotated[str | None, typer.Option(help="auto, none, hour-of-day, day-of-week or hour-of-week.")] = None,
+    segment: Annotated[str | None, typer.Option(help="Hold rows against those with the same value of it.")] = None,
     metric: Annotated[str | None, typer.Option(help="What quality is measured by.")] = None,
     compare: Annotated[list[str] | None, typer.Option(help="A rule to compare with: psi, ks, …, all.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write the log's report there, as one HTML file.")] = None,
@@ -51,7 +53,7 @@ def watch(  # noqa: PLR0913 - an option each
         from shipworthy.wiring.replaying import Settings  # noqa: PLC0415 - start-up time
 
         asked = Asked(time, score, prediction, label, _names(classes) or (), _names(features))
-        settings = Settings(reference, window, drift, false_alarms, metric, tuple(compare or ()))
+        settings = Settings(reference, window, drift, false_alarms, metric, tuple(compare or ()), season, segment)
         replay_log(project, log, asked, settings, report_to=report, json=json)
         return
     _only_with_log(
@@ -65,6 +67,8 @@ def watch(  # noqa: PLR0913 - an option each
         window,
         drift,
         false_alarms,
+        season,
+        segment,
         metric,
         compare,
         report,

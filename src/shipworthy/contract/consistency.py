@@ -48,6 +48,7 @@ def across(draft: Draft) -> Iterator[Mistake]:
     yield from _labels(draft)
     yield from _retraining(draft)
     yield from _recording(draft)
+    yield from _segment(draft)
 
 
 def _recording(draft: Draft) -> Iterator[Mistake]:
@@ -206,6 +207,19 @@ def _event_time(draft: Draft) -> Iterator[Mistake]:
     elif name not in instants and draft.features[name].get("type") is not None:
         kind = draft.features[name].get("type")
         yield serving.wrong("event_time", "a feature of type timestamp", f"{name} is of type {kind}")
+
+
+def _segment(draft: Draft) -> Iterator[Mistake]:
+    monitoring, serving = draft.tables["monitoring"], draft.tables["serving"]
+    segment, season = monitoring.get("segment"), monitoring.get("season")
+    if segment is None:
+        return
+    names = [name for name in draft.features if name != serving.get("event_time")]
+    if segment not in names:
+        hint = did_you_mean(segment, names) or "rows are held against those with the same value of it"
+        yield monitoring.wrong("segment", "the name of a feature other than the event time", hint)
+    elif season is not None and season not in ("auto", "none"):
+        yield monitoring.wrong("season", "no season beside segment", "rows are told apart by one of the two")
 
 
 def _metric(draft: Draft) -> Iterator[Mistake]:

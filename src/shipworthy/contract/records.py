@@ -144,6 +144,9 @@ class Scoring(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     deadline: int | None = None  # ns
 
 
+Season = Literal["auto", "none", "hour-of-day", "day-of-week", "hour-of-week"]
+
+
 class Monitoring(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[monitoring]: when the world counts as moved."""
 
@@ -155,6 +158,8 @@ class Monitoring(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     alertmanager: str | None = None
     apprise: tuple[str, ...] = ()  # Apprise URLs
     performance: float | None = None  # alarm when the live metric is worse than on the rows held out by more than this
+    season: Season = "auto"  # rows are held against those of the same hour or day; auto: where the reference shows it
+    segment: str | None = None  # rows are held against those with the same value of this feature, instead
 
 
 class Retraining(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -153,6 +153,8 @@ MONITORING = Table(
         "alertmanager": RECEIVER,
         "apprise": PLACES,
         "performance": _not_negative,
+        "season": choice(records.Season),
+        "segment": text("the name of a feature"),
     },
 )
 RETRAINING = Table(

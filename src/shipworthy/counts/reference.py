@@ -15,17 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipworthy import digest
-from shipworthy.contract.records import Feature, FeatureType
+from shipworthy.contract.records import Feature
 from shipworthy.counts import bins
-from shipworthy.counts.bins import Bins, Codes
+from shipworthy.counts.bins import Bins
 from shipworthy.counts.outputs import UNIT, watched, whole_scores
+from shipworthy.counts.slots import Season, Slots
+from shipworthy.counts.tabulation import By, Segment, Timed, raw_slots
 from shipworthy.errors import WrongUse
 from shipworthy.models.records import Columns
 
 Origin = Literal["feature", "output"]
 
 VERSION = 1
-KEPT_WINDOWS = 2_000  # the newest of the reference that are kept one by one
 
 
 class Payoff(msgspec.Struct, frozen=True):
@@ -37,6 +38,8 @@ class Payoff(msgspec.Struct, frozen=True):
     bins: Bins
     counts: tuple[int, ...]  # of the whole reference, one a bin
     by_window: tuple[tuple[int, ...], ...]  # the same for each window of its sample; () without times
+    by_cell: bytes = b""  # and for each of its sample's cells, packed; none once regimes are settled
+    by_group: tuple[tuple[int, ...], ...] = ()  # counts by its regime's groups of slots; () where they are pooled
 
     @property
     def rows(self) -> int:
@@ -49,6 +52,7 @@ class Sample(msgspec.Struct, frozen=True):
 
     rows: int
     windows: tuple[int, ...]  # starts of those kept one by one, ns since 1970, UTC, ascending; those without rows too
+    cells: tuple[tuple[int, int], ...] = ()  # window's place (-1: none that is kept) and slot of all that hold a row
 
 
 class Regime(msgspec.Struct, frozen=True):
@@ -60,6 +64,9 @@ class Regime(msgspec.Struct, frozen=True):
     words: str
     cells_clustering: float = 1.0  # rows of the reference that tell as much of a bin's share as one independent row
     runs_clustering: float = 1.0  # the same for runs of bins in value order
+    season: Season | None = None  # rows are held against those of the same slot
+    groups: tuple[int, ...] = ()  # of every slot its group: thin ones share one; () where all are pooled
+    burst: float = 1.0  # rows that come together: the log of a bet on rows is divided by it
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -76,6 +83,7 @@ class Reference(msgspec.Struct, frozen=True):
     history: Sample
     holdout: Sample
     regimes: tuple[Regime, ...] = ()  # one a payoff, in its order; set by monitoring.self_consistency
+    slots: Slots | None = None  # that windows are counted by, besides
 
     def sample(self, payoff: Payoff) -> Sample:
         """The rows a payoff's reference was made from."""
@@ -91,35 +99,56 @@ def build(
     *,
     window: int,
     event_time: str | None = None,
+    by: By | None = None,
 ) -> Reference:
     """The reference of a release, before its regimes are settled.
 
     history: one array a feature, (n,), rows that the model was trained on; history_times: (n,) ns.
     answers: (m, k) to the rows held out; answer_times: (m,) ns. event_time: the feature that says when, not watched.
+    by: the slots that rows are told apart by, besides.
     """
     if not len(answers) or not history or not len(history[0]):
         raise WrongUse("a reference needs at least one row of history and one that is held out")
-    trained, held = _Timed.of(history_times, window), _Timed.of(answer_times, window)
-    payoffs = [
-        _payoff(feature.name, "feature", index, feature.type, column, trained)
-        for index, (feature, column) in enumerate(zip(features, history, strict=True))
+    cells = {
+        feature.name: bins.build(feature.type, column)
+        for feature, column in zip(features, history, strict=True)
         if feature.name != event_time
+    }
+    names = [feature.name for feature in features]
+    told = None if by is None or by.segment is None else Segment(cells[by.segment], names.index(by.segment))
+    season = None if by is None else by.season
+    trained = Timed.of(history_times, window, raw_slots(season, told, history_times, history))
+    tried = Timed.of(answer_times, window, raw_slots(season, told, answer_times, None if by is None else by.held))
+    payoffs = [
+        _payoff(name, "feature", names.index(name), of_feature, history[names.index(name)], trained)
+        for name, of_feature in cells.items()
     ]
     outputs = watched(answers)
-    payoffs += [_payoff(name, "output", i, "float", values, held) for i, (name, values) in enumerate(outputs)]
+    payoffs += [
+        _payoff(name, "output", index, bins.build("float", values), values, tried)
+        for index, (name, values) in enumerate(outputs)
+    ]
     low, high = _scale(answers)
+    slots = None if by is None else trained.slots(by)
     return Reference(
         version=VERSION,
-        identity=digest.of_value([[p.name, p.origin, p.column, p.bins] for p in payoffs] + [[low, high]]),
+        identity=_identity(payoffs, low, high, slots),
         window=window,
         features=tuple(feature.name for feature in features),
         payoffs=tuple(payoffs),
         score_low=low,
         score_high=high,
         score_mean=low + float(whole_scores(outputs[0][1], low, high).mean()) * (high - low) / UNIT,
-        history=Sample(len(history[0]), trained.starts),
-        holdout=Sample(len(answers), held.starts),
+        history=Sample(len(history[0]), trained.starts, trained.cells),
+        holdout=Sample(len(answers), tried.starts, tried.cells),
+        slots=slots,
     )
+
+
+def keyed_by(reference: Reference, slots: Slots | None) -> Reference:
+    """The reference, with windows counted by other slots."""
+    identity = _identity(reference.payoffs, reference.score_low, reference.score_high, slots)
+    return msgspec.structs.replace(reference, slots=slots, identity=identity)
 
 
 def encode(reference: Reference) -> bytes:
@@ -138,38 +167,25 @@ def decode(content: bytes) -> Reference:
     return found
 
 
-class _Timed:
-    """Which kept window every row of a sample lies in."""
-
-    def __init__(self, starts: tuple[int, ...], index: NDArray[np.int64]) -> None:
-        self.starts = starts
-        self.index = index  # (n,) position in starts, negative for rows older than what is kept
-
-    @classmethod
-    def of(cls, times: NDArray[np.int64] | None, window: int) -> _Timed:
-        if times is None:
-            return cls((), np.zeros(0, dtype=np.int64))
-        numbers = np.asarray(times, dtype=np.int64) // window
-        last = int(numbers.max())
-        first = max(int(numbers.min()), last - KEPT_WINDOWS + 1)
-        return cls(tuple(number * window for number in range(first, last + 1)), numbers - first)
-
-    def tabulate(self, codes: Codes, size: int) -> tuple[tuple[int, ...], ...]:
-        if not self.starts:
-            return ()
-        kept = self.index >= 0
-        cells = self.index[kept] * size + codes[kept]
-        table = np.bincount(cells, minlength=len(self.starts) * size).reshape(-1, size)
-        return tuple(tuple(row) for row in table.tolist())
-
-
-def _payoff(
-    name: str, origin: Origin, column: int, type_: FeatureType, values: NDArray[np.generic], timed: _Timed
-) -> Payoff:
-    cells = bins.build(type_, values)
+def _payoff(name: str, origin: Origin, column: int, cells: Bins, values: NDArray[np.generic], timed: Timed) -> Payoff:
     codes = bins.assign(cells, values)
     counts = tuple(np.bincount(codes, minlength=cells.size).tolist())
-    return Payoff(name, origin, column, cells, counts, timed.tabulate(codes, cells.size))
+    return Payoff(
+        name,
+        origin,
+        column,
+        cells,
+        counts,
+        timed.by_window(codes, cells.size),
+        timed.by_cell(codes, cells.size),
+    )
+
+
+def _identity(payoffs: Sequence[Payoff], low: float, high: float, slots: Slots | None) -> str:
+    """Windows that are counted alike may be added up."""
+    bins_of: list[object] = [[p.name, p.origin, p.column, p.bins] for p in payoffs]
+    by_slot: list[object] = [[slots.season, slots.segment, slots.size]] if slots is not None else []
+    return digest.of_value([*bins_of, [low, high], *by_slot])
 
 
 def _scale(answers: NDArray[np.float64]) -> tuple[float, float]:

@@ -11,6 +11,7 @@ from shipworthy.counts.reference import Reference
 from shipworthy.counts.windows import Counts
 from shipworthy.monitoring.causes import distance, explained, in_words, moved_bins, score_change, total, unexplained
 from shipworthy.monitoring.following import Followed, log10
+from shipworthy.monitoring.grouping import as_seen
 from shipworthy.monitoring.performance import Decline, Promised
 from shipworthy.monitoring.records import VERSION, Alarm, Example, Moved, Quality
 
@@ -25,7 +26,7 @@ def of_drift(
     moved = tuple(_moved(followed, reference, windows, index) for index in chosen)
     since = min(one.since for one in moved)
     together = total(reference, [counts for start, counts in windows if start >= since])
-    change, found = score_change(reference, together), explained(reference, together, chosen)
+    change, found = score_change(reference, together), explained(as_seen(reference, together), together, chosen)
     answers = in_words(reference, change, found)
     return Alarm(
         version=VERSION,
@@ -85,8 +86,9 @@ def of_decline(
 
 
 def _moved(followed: Followed, reference: Reference, windows: Sequence[tuple[int, Counts]], index: int) -> Moved:
-    payoff, regime, since = reference.payoffs[index], reference.regimes[index], followed.since[index]
-    counts = total(reference, [one for start, one in windows if start >= since]).of_payoffs(reference)[index]
+    regime, since = reference.regimes[index], followed.since[index]
+    together = total(reference, [one for start, one in windows if start >= since])
+    payoff, counts = as_seen(reference, together).payoffs[index], together.of_payoffs(reference)[index]
     return Moved(
         payoff=payoff.name,
         origin=payoff.origin,

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipworthy.contract.records import Monitoring
+from shipworthy.counts.packing import pack, unpack
 from shipworthy.counts.reference import Payoff, Reference, Regime
 from shipworthy.counts.windows import Counts, empty
 from shipworthy.monitoring import alarming
@@ -42,7 +43,7 @@ def drill(reference: Reference, monitoring: Monitoring, watched: int, recent: Se
     index = _most_sensitive(following.reference)
     regime = following.reference.regimes[index]
     share = min(0.95, 0.5 + regime.drift)
-    calm = [counts for counts in recent if counts.rows] or [expected(reference)]
+    calm = [counts for counts in recent if counts.rows] or [expected(following.reference)]
     followed: list[tuple[int, Counts]] = []
     alarm: Followed | None = None
     drifted = 0
@@ -62,26 +63,55 @@ def drill(reference: Reference, monitoring: Monitoring, watched: int, recent: Se
 
 
 def expected(reference: Reference) -> Counts:
-    """A window of ROWS rows that are spread as the reference's are."""
-    table = np.zeros_like(empty(reference).table)
-    for payoff, (low, high) in zip(reference.payoffs, _places(reference), strict=True):
-        share = np.asarray(payoff.counts, dtype=np.float64) / max(1, payoff.rows)
-        whole = np.floor(share * ROWS).astype(np.int64)
-        whole[int(share.argmax())] += ROWS - int(whole.sum())
-        table[0, low:high] = whole
-    return msgspec.structs.replace(empty(reference), rows=ROWS, cells=table.tobytes())
+    """A window of ROWS rows that are spread as the reference's are, over its slots too."""
+    slots = (1,) if reference.slots is None else reference.slots.rows
+    rows = _spread(np.array(slots, dtype=np.float64), ROWS)
+    tables = np.zeros((len(rows), empty(reference).table.shape[1]), dtype=np.int64)
+    for index, (low, high) in enumerate(_places(reference)):
+        for slot, held in enumerate(rows.tolist()):
+            tables[slot, low:high] = _spread(_shares(reference, index, slot), held)
+    cells = np.stack([tables.sum(axis=0), np.zeros_like(tables[0])])
+    by_slot = tuple((slot, pack(tables[slot])) for slot in np.flatnonzero(rows).tolist())
+    return msgspec.structs.replace(
+        empty(reference), rows=ROWS, cells=cells.tobytes(), by_slot=() if reference.slots is None else by_slot
+    )
 
 
 def moved(reference: Reference, counts: Counts, index: int, share: float) -> Counts:
     """The window, with `share` of the rows of each bin of a payoff moved to where the reference has least."""
     low, high = _places(reference)[index]
+    rarest = _rarest(reference.payoffs[index])
     table = counts.table.copy()
     for row in table:
-        cells: NDArray[np.int64] = row[low:high]
-        leaving = (cells * share).astype(np.int64)
-        cells -= leaving
-        cells[_rarest(reference.payoffs[index])] += leaving.sum()
-    return msgspec.structs.replace(counts, cells=table.tobytes())
+        _move(row[low:high], rarest, share)
+    by_slot: list[tuple[int, bytes]] = []
+    for slot, content in counts.by_slot:
+        row = unpack(content, 1, table.shape[1])[0]
+        _move(row[low:high], rarest, share)
+        by_slot.append((slot, pack(row)))
+    if by_slot:  # moved slot by slot, and rounded so
+        table[0] = sum(unpack(content, 1, table.shape[1])[0] for _, content in by_slot)
+    return msgspec.structs.replace(counts, cells=table.tobytes(), by_slot=tuple(by_slot))
+
+
+def _move(cells: NDArray[np.int64], to: int, share: float) -> None:
+    leaving = (cells * share).astype(np.int64)
+    cells -= leaving
+    cells[to] += leaving.sum()
+
+
+def _spread(weights: NDArray[np.float64], rows: int) -> NDArray[np.int64]:
+    """Whole numbers of `rows` in all, in proportion; what is left over goes to the heaviest."""
+    whole = np.floor(weights / max(1.0, float(weights.sum())) * rows).astype(np.int64)
+    whole[int(weights.argmax())] += rows - int(whole.sum())
+    return whole
+
+
+def _shares(reference: Reference, index: int, slot: int) -> NDArray[np.float64]:
+    """(bins,) what the reference holds of a payoff in a slot, or in all where its slots are not told apart."""
+    payoff, regime = reference.payoffs[index], reference.regimes[index] if reference.regimes else None
+    counts = payoff.by_group[regime.groups[slot]] if regime is not None and regime.groups else payoff.counts
+    return np.asarray(counts, dtype=np.float64)
 
 
 def _copies(

@@ -14,6 +14,7 @@ from shipworthy.counts.reference import Payoff, Reference
 from shipworthy.counts.windows import Counts, encode
 from shipworthy.monitoring.familiar import familiar
 from shipworthy.monitoring.gathering import Evidence, Reading
+from shipworthy.monitoring.grouping import as_seen, by_group
 from shipworthy.monitoring.promise import CONFIRMING, Selection, chance_a_window, select
 from shipworthy.monitoring.records import LEAST_LOG10, VERSION, PayoffEvidence, WindowEvidence
 from shipworthy.monitoring.self_consistency import settle
@@ -40,7 +41,7 @@ class Following:
         self._chance = chance_a_window(monitoring)
         self._watched = watched
         self._streams = [
-            Evidence(payoff.counts, payoff.bins.ordered, regime)
+            Evidence(np.array(payoff.by_group or payoff.counts), payoff.bins.ordered, regime)
             for payoff, regime in zip(self.reference.payoffs, self.reference.regimes, strict=True)
         ]
 
@@ -52,7 +53,7 @@ class Following:
     def follow(self, start: int, counts: Counts) -> Followed:
         """The evidence after one more window; windows are followed once each, in the order of time."""
         self.windows.append(start)
-        tables = counts.of_payoffs(self.reference)
+        tables, seen = by_group(self.reference, counts), as_seen(self.reference, counts)
         readings = [stream.add(table) for stream, table in zip(self._streams, tables, strict=True)]
         alert = select([reading.log_sum for reading in readings], self._chance, self._watched)
         confirmed = select([reading.log_product for reading in readings], CONFIRMING, self._watched)
@@ -64,7 +65,7 @@ class Following:
             rows=counts.rows,
             late=counts.late,
             counts=digest.of_bytes(encode(counts)),
-            payoffs=tuple(map(_payoff_evidence, self.reference.payoffs, readings, tables)),
+            payoffs=tuple(map(_payoff_evidence, seen.payoffs, readings, counts.of_payoffs(self.reference))),
             threshold=log10(self.log_threshold),
             standing=log10(alert.log_standing),
             alarming=self._names(alert),

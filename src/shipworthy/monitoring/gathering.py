@@ -10,6 +10,7 @@ Retraining tier: products W_t of all L, never restarted; they reach 1/alpha ever
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 import msgspec
 import numpy as np
@@ -17,10 +18,13 @@ from numpy.typing import NDArray
 
 from shipworthy.counts.reference import Regime
 from shipworthy.monitoring import radius
+from shipworthy.monitoring.radius import Bound, Radius
 from shipworthy.monitoring.witnesses.fixed import Fixed, cells, half_lines, intervals
 from shipworthy.monitoring.witnesses.learned import Learned
 from shipworthy.monitoring.witnesses.likelihood import Likelihood
 from shipworthy.monitoring.witnesses.wager import Floats, Witness
+
+Table = NDArray[np.int64]  # counts: (bins,), or (groups of slots, bins)
 
 _CAP = 30.0  # log of the largest sum kept: a drift that is over can be seen to be over
 FEWEST_ORDERED = 3  # bins in value order below which intervals say no more than cells
@@ -38,24 +42,31 @@ class Reading(msgspec.Struct, frozen=True):
 class Evidence:
     """Evidence against one payoff, growing by a window a call."""
 
-    def __init__(self, reference: Sequence[int], ordered: int, regime: Regime) -> None:
-        """reference: counts, (bins,); ordered: how many of the leading bins lie in value order."""
-        counts = np.asarray(reference, dtype=np.float64)
-        self._shares: Floats = counts / counts.sum()
-        self._families = [
-            _Fortunes(witness) for witness in _witnesses(self._shares, int(counts.sum()), ordered, regime)
-        ]
+    def __init__(self, reference: Sequence[int] | Table, ordered: int, regime: Regime) -> None:
+        """reference: counts, (bins,) or (groups of slots, bins); ordered: how many leading bins lie in value order."""
+        counts = np.atleast_2d(np.asarray(reference, dtype=np.float64))
+        rows = counts.sum(axis=1)
+        whole = counts.sum(axis=0) / rows.sum()
+        self._shares: Floats = np.where(rows[:, None] > 0, counts / np.maximum(rows, 1.0)[:, None], whole)
+        self._families = [_Fortunes(witness) for witness in _witnesses(self._shares, rows, ordered, regime)]
+        self._burst = regime.burst if regime.bets == "row" else 1.0
         self._windows = 0
 
-    def add(self, counts: NDArray[np.int64]) -> Reading:
-        """The evidence after one more window of counts, (bins,). Time does not pass in a window without rows."""
-        rows = counts.sum()
+    def add(self, counts: Table) -> Reading:
+        """The evidence after one more window of counts, shaped as the reference's. Time does not pass without rows.
+
+        Where rows come in bursts of at most m, L^(1/m) is taken: its expectation is at most 1 however the rows of a
+        burst depend on each other (Hoelder), and its logarithm is that of counts divided by m.
+        """
+        seen = np.atleast_2d(counts).astype(np.float64)
+        held = seen.sum(axis=1)
+        rows = held.sum()
         distance = 0.0
         if rows:
-            seen = counts.astype(np.float64)
-            distance = float(np.abs(seen / rows - self._shares).sum() / 2)
+            expected = held @ self._shares / rows
+            distance = float(np.abs(seen.sum(axis=0) / rows - expected).sum() / 2)
             for family in self._families:
-                family.add(seen, self._windows)
+                family.add(seen / self._burst, self._windows)
         self._windows += 1
         strongest = max(self._families, key=lambda family: family.log_sum)
         return Reading(
@@ -66,9 +77,7 @@ class Evidence:
         )
 
 
-def follow(
-    reference: Sequence[int], ordered: int, regime: Regime, windows: Iterable[NDArray[np.int64]]
-) -> list[Reading]:
+def follow(reference: Sequence[int] | Table, ordered: int, regime: Regime, windows: Iterable[Table]) -> list[Reading]:
     """The evidence after each of the windows."""
     evidence = Evidence(reference, ordered, regime)
     return [evidence.add(counts) for counts in windows]
@@ -107,24 +116,30 @@ class _Fortunes:
         return int(self._since[np.argmax(self._sums)])
 
 
-def _witnesses(shares: Floats, rows: int, ordered: int, regime: Regime) -> list[Witness]:
+def _witnesses(shares: Floats, rows: Floats, ordered: int, regime: Regime) -> list[Witness]:
     """Learned sets, the clipped ratio, cells, and runs of ordered bins, each with the radius that it needs.
 
     Row by row evidence is strong enough to pay for a bet on every interval; a window that counts once is not, and bets
-    on half-lines.
+    on half-lines. shares: (groups, bins); rows: (groups,).
     """
-    bins, drift, bets = len(shares), regime.drift, regime.bets
-    for_cells, for_runs = rows / regime.cells_clustering, rows / regime.runs_clustering
-    any_set = drift + radius.of_any_set(bins, min(for_cells, for_runs))
+    bins, bets = shares.shape[1], regime.bets
+    both = max(regime.cells_clustering, regime.runs_clustering)
+
+    def within(clustering: float, bound: Bound) -> Radius:
+        return Radius(regime.drift, rows, clustering, bound)
+
+    any_set = within(both, partial(radius.of_any_set, bins))
     found: list[Witness] = [
         Learned(shares, any_set, bets),
         Likelihood(shares, any_set, bets),
-        Fixed(cells(bins), shares, drift + radius.of_cells(bins, for_cells), bets),
+        Fixed(cells(bins), shares, within(regime.cells_clustering, partial(radius.of_cells, bins)), bets),
     ]
     if ordered >= FEWEST_ORDERED and bets == "row":
-        found.append(Fixed(intervals(ordered, bins), shares, drift + radius.of_intervals(for_runs), bets))
+        runs = within(regime.runs_clustering, radius.of_intervals)
+        found.append(Fixed(intervals(ordered, bins), shares, runs, bets))
     elif ordered >= FEWEST_ORDERED:
-        found.append(Fixed(half_lines(ordered, bins), shares, drift + radius.of_half_lines(for_runs), bets))
+        runs = within(regime.runs_clustering, radius.of_half_lines)
+        found.append(Fixed(half_lines(ordered, bins), shares, runs, bets))
     return found
 
 

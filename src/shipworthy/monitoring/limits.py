@@ -8,35 +8,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shipworthy.counts.reference import Payoff, Reference, Regime
-from shipworthy.monitoring import radius
-from shipworthy.monitoring.gathering import FEWEST_ORDERED
 from shipworthy.monitoring.self_consistency import FEWEST_WINDOWS
+from shipworthy.monitoring.sensitivity import least_shift
 
 SMALL = 1_000  # rows below which more is lost to sampling error than most drifts move
 _NAMED = 3
 
 
-def least_shift(payoff: Payoff, regime: Regime) -> float:
-    """The share of rows that has to move before any bet can win in the long run; 1 or more: none ever can."""
-    bins = payoff.bins.size
-    for_cells, for_runs = payoff.rows / regime.cells_clustering, payoff.rows / regime.runs_clustering
-    found = [radius.of_any_set(bins, min(for_cells, for_runs)), radius.of_cells(bins, for_cells)]
-    if payoff.bins.ordered >= FEWEST_ORDERED:
-        found.append(radius.of_intervals(for_runs) if regime.bets == "row" else radius.of_half_lines(for_runs))
-    return regime.drift + min(found)
-
-
 def cannot_promise(reference: Reference, regimes: Sequence[Regime]) -> tuple[str, ...]:
     """What somebody who trusts the alarms should know of the reference they rest on, a sentence each."""
     payoffs = list(zip(reference.payoffs, regimes, strict=True))
-    return (*_too_small(reference, payoffs), *_too_short(reference), *_silent(payoffs), *_constant(reference.payoffs))
+    return (
+        *_too_small(reference, payoffs),
+        *_too_short(reference),
+        *_silent(payoffs, reference.window),
+        *_constant(reference.payoffs),
+    )
 
 
 def _too_small(reference: Reference, payoffs: Sequence[tuple[Payoff, Regime]]) -> tuple[str, ...]:
     rows = min(reference.history.rows, reference.holdout.rows)
     if rows >= SMALL:
         return ()
-    least = min(least_shift(payoff, regime) for payoff, regime in payoffs)
+    window = reference.window
+    least = min(least_shift(payoff, regime, window) for payoff, regime in payoffs)
     seen = f"a shift of less than {least:.0%} of rows cannot raise an alarm" if least < 1 else "no shift can"
     return (f"the reference has {rows:,} rows: by their sampling error alone {seen}; take a longer one",)
 
@@ -53,8 +48,8 @@ def _too_short(reference: Reference) -> tuple[str, ...]:
     return (said,)
 
 
-def _silent(payoffs: Sequence[tuple[Payoff, Regime]]) -> tuple[str, ...]:
-    names = [payoff.name for payoff, regime in payoffs if least_shift(payoff, regime) >= 1]
+def _silent(payoffs: Sequence[tuple[Payoff, Regime]], window: int) -> tuple[str, ...]:
+    names = [payoff.name for payoff, regime in payoffs if least_shift(payoff, regime, window) >= 1]
     if not names:
         return ()
     return (f"{_listed(names)} can raise no alarm: the reference moves as much as anything could, or is too small",)

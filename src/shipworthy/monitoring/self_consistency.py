@@ -2,107 +2,113 @@
 
 It is cut into stretches of time, and each is watched as if it were production, against the rest; then all of it, in
 order, against itself, for spells that outlast a stretch. The first way of counting that stays silent is taken, payoff
-by payoff: rows one by one; one bet a window, because rows of a window depend on each other (the weather is shared by
-all flights of an hour), with the reference's error that such rows leave; more drift allowed. Anything else would cry
-wolf on the first day.
+by payoff: rows one by one; rows one by one, each against its own hour of the day, day or hour of the week; bursts of
+rows one by one; one bet a window, because rows of a window depend on each other (the weather is shared by all flights
+of an hour), with the reference's error that such rows leave; more drift allowed. Anything else would cry wolf on the
+first day.
 """
 
 from __future__ import annotations
 
-from math import log
+from collections.abc import Sequence
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from shipworthy.contract.records import Monitoring
 from shipworthy.counts.reference import Origin, Payoff, Reference, Regime
-from shipworthy.monitoring.clustering import STRETCHES, design_effect
-from shipworthy.monitoring.gathering import FEWEST_ORDERED, Evidence
-from shipworthy.monitoring.promise import chance_a_window
-from shipworthy.monitoring.witnesses.fixed import cells, half_lines
+from shipworthy.counts.slots import CYCLE, TIMED, Season
+from shipworthy.monitoring import wording
+from shipworthy.monitoring.clustering import STRETCHES
+from shipworthy.monitoring.sensitivity import least_shift
+from shipworthy.monitoring.trial import Trial
 
 FEWEST_WINDOWS = 2 * STRETCHES  # below, a stretch is a single window and shows nothing
 FEWEST_FOR_ROWS = 5 * STRETCHES  # below, silence is no sign that rows do not depend on each other
-_STEPS = 100  # drift is raised in hundredths
+FEWEST_CYCLES = 4  # of a season that nobody named, before it is looked for
+_DEAFER = 0.1  # rows by slot are worth this much more of a shift, because they see it in days and not in months
 
 _SAMPLE: dict[Origin, str] = {"feature": "training history", "output": "rows held out"}
 
 
 def settle(reference: Reference, monitoring: Monitoring) -> Reference:
-    """The reference with the regime of every payoff: the same reference and promise give the same regimes."""
-    regimes = tuple(regime(payoff, monitoring) for payoff in reference.payoffs)
-    return msgspec.structs.replace(reference, regimes=regimes)
+    """The reference with the regime of every payoff: the same reference and promise give the same regimes.
+
+    Windows are counted by the same slots as before, so that what was counted already stands.
+    """
+    found = [_settled(reference, payoff, monitoring) for payoff in reference.payoffs]
+    payoffs, regimes = tuple(payoff for payoff, _ in found), tuple(regime for _, regime in found)
+    return msgspec.structs.replace(reference, payoffs=payoffs, regimes=regimes)
 
 
-def regime(payoff: Payoff, monitoring: Monitoring) -> Regime:
-    """The first way of counting that keeps the promise on every stretch of the reference."""
-    windows = np.array(payoff.by_window, dtype=np.int64).reshape(-1, payoff.bins.size)
-    limit, drift = log(1 / chance_a_window(monitoring)), monitoring.drift
-    sample = f"the {_SAMPLE[payoff.origin]}"
-    by_row = Regime(payoff.name, "row", drift, "")
-    if len(windows) >= FEWEST_FOR_ROWS and _silent(payoff, windows, by_row, limit):
-        words = f"rows count one by one, beyond {drift:.0%}: no stretch of {sample} would have raised an alarm"
-        return msgspec.structs.replace(by_row, words=words)
-    once = _one_bet_a_window(payoff, windows, drift)
-    if len(windows) < FEWEST_WINDOWS:
-        reason = (
-            f"{sample} spans {len(windows)} windows, too few to be held against itself ({FEWEST_WINDOWS} are needed)"
-        )
-    elif len(windows) < FEWEST_FOR_ROWS:
-        reason = (
-            f"{sample} spans {len(windows)} windows, too few to trust rows one by one ({FEWEST_FOR_ROWS} are needed)"
-        )
-    else:
-        reason = f"counted row by row, {sample} would have raised an alarm against itself"
-    if len(windows) >= FEWEST_WINDOWS:
-        once = _raised(payoff, windows, once, limit)
-    if once.drift > drift:
+def regime(reference: Reference, index: int, monitoring: Monitoring) -> Regime:
+    """The regime of one payoff, by its place."""
+    return _settled(reference, reference.payoffs[index], monitoring)[1]
+
+
+def _settled(reference: Reference, payoff: Payoff, monitoring: Monitoring) -> tuple[Payoff, Regime]:
+    """The first way of counting that keeps the promise on every stretch, and the payoff with its groups' counts."""
+    trials = _trials(reference, payoff, monitoring)
+    windows, sample = len(payoff.by_window), f"the {_SAMPLE[payoff.origin]}"
+    if windows >= FEWEST_FOR_ROWS:
+        found = _of_rows(trials, reference.window) or _of_bursts(trials)
+        if found is not None:
+            trial, regime = found
+            words = wording.of_rows(regime, sample, pooled_first=trial is not trials[0])
+            return trial.payoff, msgspec.structs.replace(regime, words=words)
+    trial, once = _of_windows(trials, reference.window) if windows >= FEWEST_WINDOWS else _first(trials)
+    reason = wording.why_not_rows(sample, windows, FEWEST_WINDOWS, FEWEST_FOR_ROWS)
+    if once.drift > monitoring.drift:
         reason = f"{payoff.name} moves by that much between stretches of {sample}, so that only more counts"
-    worth = payoff.rows / max(once.cells_clustering, once.runs_clustering)
-    words = (
-        f"one bet a window, beyond {once.drift:.0%}: {reason}; "
-        f"its {payoff.rows:,} rows tell as much as {worth:,.0f} independent ones"
-    )
-    return msgspec.structs.replace(once, words=words)
+    return trial.payoff, msgspec.structs.replace(once, words=wording.of_windows(once, payoff.rows, reason))
 
 
-def _one_bet_a_window(payoff: Payoff, windows: NDArray[np.int64], drift: float) -> Regime:
-    """With the reference's own error as large as its clusters make it."""
-    bins, ordered = payoff.bins.size, payoff.bins.ordered
-    of_cells = design_effect(windows, cells(bins))
-    of_runs = design_effect(windows, half_lines(ordered, bins)) if ordered >= FEWEST_ORDERED else of_cells
-    return Regime(payoff.name, "window", drift, "", of_cells, of_runs)
+def _trials(reference: Reference, payoff: Payoff, monitoring: Monitoring) -> list[Trial]:
+    """The pooled reference first, and the seasons that it may be told apart by; a season that was named, alone."""
+    sample, slots = reference.sample(payoff), reference.slots
+    by_season = []
+    if slots is not None and payoff.by_cell and payoff.name != slots.segment:  # within itself a segment never moves
+        span = (sample.windows[-1] - sample.windows[0] + reference.window) if sample.windows else 0
+        wanted: Sequence[Season] = TIMED if monitoring.season == "auto" and not slots.segment else (slots.season,)
+        wanted = [one for one in wanted if len(wanted) == 1 or span >= FEWEST_CYCLES * CYCLE[one]]
+        by_season = [Trial(reference, payoff, monitoring, season) for season in wanted]
+    apart = [trial for trial in by_season if trial.groups]
+    named = monitoring.season not in ("auto", "none") or monitoring.segment is not None
+    return apart if named and apart else [Trial(reference, payoff, monitoring, None), *apart]
 
 
-def _raised(payoff: Payoff, windows: NDArray[np.int64], once: Regime, limit: float) -> Regime:
-    """The regime with its own drift, or with the smallest number of hundredths above it that is silent."""
-
-    def allowing(drift: float) -> Regime:
-        return msgspec.structs.replace(once, drift=drift)
-
-    if _silent(payoff, windows, once, limit):
-        return once
-    low, high = int(once.drift * _STEPS), _STEPS  # low is not silent; at 100% no bet is possible, so high is
-    while high - low > 1:
-        middle = (low + high) // 2
-        silent = _silent(payoff, windows, allowing(max(middle / _STEPS, once.drift)), limit)
-        low, high = (low, middle) if silent else (middle, high)
-    return allowing(high / _STEPS)
+def _of_rows(trials: Sequence[Trial], window: int) -> tuple[Trial, Regime] | None:
+    """Rows one by one. Groups of few rows may be silent for want of hearing: they must not hear much less."""
+    pooled = trials[0]
+    heard = least_shift(pooled.payoff, pooled.once_a_window(), window) + _DEAFER
+    for trial in trials:
+        regime = trial.by_row()
+        if trial is not pooled and least_shift(trial.payoff, regime, window) > heard:
+            continue
+        if trial.silent(regime):
+            return trial, regime
+    return None
 
 
-def _silent(payoff: Payoff, windows: NDArray[np.int64], regime: Regime, limit: float) -> bool:
-    """Whether nothing reaches the limit: no stretch watched against the rest, nor all of it in order against itself."""
-    whole = np.array(payoff.counts, dtype=np.int64)
-    for stretch in np.array_split(windows, STRETCHES):
-        rest = whole - stretch.sum(axis=0)
-        if not rest.sum() or _alarms(payoff, rest, stretch, regime, limit):
-            return False
-    return not _alarms(payoff, whole, windows, regime, limit)
+def _of_bursts(trials: Sequence[Trial]) -> tuple[Trial, Regime] | None:
+    for trial in trials:
+        regime = trial.by_burst()
+        if regime is not None and trial.silent(regime):
+            return trial, regime
+    return None
 
 
-def _alarms(
-    payoff: Payoff, reference: NDArray[np.int64], windows: NDArray[np.int64], regime: Regime, limit: float
-) -> bool:
-    evidence = Evidence(reference.tolist(), payoff.bins.ordered, regime)
-    return any(evidence.add(counts).log_sum >= limit for counts in windows)
+def _of_windows(trials: Sequence[Trial], window: int) -> tuple[Trial, Regime]:
+    """One bet a window at the drift that was declared, or at the smallest that is silent: pooled, or by the season
+    that leaves least unexplained.
+    """
+    once = [(trial, trial.once_a_window()) for trial in trials]
+    for trial, regime in once:
+        if trial.silent(regime):
+            return trial, regime
+    seasons = sorted(once[1:], key=lambda one: max(one[1].cells_clustering, one[1].runs_clustering))
+    raised = [(trial, trial.raised(regime)) for trial, regime in [once[0], *seasons[:1]]]
+    return min(raised, key=lambda one: least_shift(one[0].payoff, one[1], window))
+
+
+def _first(trials: Sequence[Trial]) -> tuple[Trial, Regime]:
+    return trials[0], trials[0].once_a_window()

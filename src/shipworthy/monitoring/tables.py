@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import numpy as np
@@ -24,15 +24,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from shipworthy import clock, digest
-from shipworthy.contract.records import Feature, Monitoring, Task
+from shipworthy.contract.records import Feature, Monitoring, Season, Task
 from shipworthy.contract.rules import did_you_mean
 from shipworthy.contract.study import study_columns, type_of
-from shipworthy.counts import reference as counting
 from shipworthy.counts.reference import Reference
 from shipworthy.counts.windows import Counts, add, count_by_window, place
 from shipworthy.errors import DataViolation, WrongUse
 from shipworthy.models.columns import from_arrow
 from shipworthy.models.records import NULL_TIMESTAMP
+from shipworthy.monitoring.freezing import Rows, built, narrowed
 from shipworthy.monitoring.replaying import Replayed, replayed
 
 VERSION = 1
@@ -48,6 +48,8 @@ class Profile(msgspec.Struct, frozen=True):
     answer: str  # the column of scores or predictions
     task: Task
     time: str | None  # the column that says when; None: the caller does
+    season: Season = "auto"
+    segment: str | None = None
 
 
 def profile(
@@ -58,12 +60,16 @@ def profile(
     time: str | None = None,
     features: Sequence[str] | Sequence[Feature] | None = None,
     window: str = "1d",
+    season: Season = "auto",
+    segment: str | None = None,
 ) -> Profile:
     """The profile of a reference table (n >= 1 rows): bins, counts, and counts by window where it has times.
 
     score: column of probabilities, (n,) of the positive class or lists of all classes; prediction: column of numbers,
     for a regression; one of the two. time: column of instants (no offset: UTC). features: columns to watch, by name
     with the types they have here, or as the contract's records; None: all that could be inputs. window: "1d", "1h", ….
+    season: hold rows against those of the same "hour-of-day", "day-of-week" or "hour-of-week"; "auto": where the
+    reference needs it; "none". segment: a feature, to hold rows against those with the same value of it instead.
     WrongUse, DataViolation for a column that is not there or holds what it cannot.
     """
     rows = as_table(table)
@@ -76,7 +82,11 @@ def profile(
     if not rows.num_rows:
         raise WrongUse("the reference has no rows")
     chosen = features_of(rows, features, leave_out=(answer, *([time] if time is not None else [])))
-    return made(rows, rows, chosen, answer, task, time, clock.duration(window))
+    if season not in get_args(Season):
+        raise WrongUse(f"season = {season!r}: expected {', '.join(get_args(Season))}")
+    wanted = Monitoring(window=clock.duration(window), season=season, segment=segment)
+    found = made(rows, rows, chosen, answer, task, time, wanted)
+    return msgspec.structs.replace(found, reference=narrowed(found.reference, wanted))
 
 
 def made(
@@ -86,23 +96,23 @@ def made(
     answer: str,
     task: Task,
     time: str | None,
-    window: int,
+    monitoring: Monitoring,
 ) -> Profile:
-    """The profile of rows that features are taken from, and of rows that answers are; both may be the same."""
+    """The profile of rows that features are taken from, and of rows that answers are; both may be the same.
+
+    Its regimes are not settled yet, and it is counted by all slots that they may need.
+    """
     answers = answers_of(held, answer, task)
     if not np.isfinite(answers).any():
         raise DataViolation(f"{answer}: expected numbers, all {len(answers):,} rows of the reference are null or NaN")
     watched = tuple(msgspec.structs.replace(feature, nullable=True) for feature in features)
-    timed = time is not None and time in history.column_names
-    reference = counting.build(
-        watched,
-        from_arrow(history, watched),
-        times_of(history, time) if time is not None and timed else None,
-        answers,
-        times_of(held, time) if time is not None and time in held.column_names else None,
-        window=window,
-    )
-    return Profile(VERSION, reference, watched, answer, task, time)
+    reference = built(watched, _rows(history, watched, time), _rows(held, watched, time), answers, monitoring)
+    return Profile(VERSION, reference, watched, answer, task, time, monitoring.season, monitoring.segment)
+
+
+def _rows(table: pa.Table, features: Sequence[Feature], time: str | None) -> Rows:
+    timed = time is not None and time in table.column_names
+    return Rows(from_arrow(table, features), times_of(table, time) if time is not None and timed else None)
 
 
 def count(profile: Profile, table: Any, *, at: str | datetime | None = None) -> dict[int, Counts]:
@@ -123,7 +133,7 @@ def count_rows(profile: Profile, rows: pa.Table, times: NDArray[np.int64]) -> di
     """`count` of n rows at times (n,), ns."""
     answers = answers_of(rows, profile.answer, profile.task)
     windows, _ = place(times, profile.reference.window, None)
-    return count_by_window(profile.reference, windows, from_arrow(rows, profile.features), answers)
+    return count_by_window(profile.reference, windows, from_arrow(rows, profile.features), answers, times=times)
 
 
 def merge(*parts: Mapping[int, Counts]) -> dict[int, Counts]:
@@ -149,7 +159,13 @@ def evidence(
         raise WrongUse(f"drift = {drift:g}: expected a share of rows above 0 and below 1")
     if not false_alarms > 0:
         raise WrongUse(f"false_alarms = {false_alarms:g}: expected a number a year above 0")
-    wanted = Monitoring(drift=drift, false_alarms=false_alarms, window=profile.reference.window)
+    wanted = Monitoring(
+        drift=drift,
+        false_alarms=false_alarms,
+        window=profile.reference.window,
+        season=profile.season,
+        segment=profile.segment,
+    )
     return replayed(profile.reference, windows, wanted)
 
 

@@ -60,7 +60,7 @@ def counts_of(
         windows, late = place(at, reference.window, open_from)
         flags = [*frame.flags]
         flags += [(int(row), frame.header.event_time or "") for row in np.flatnonzero(times.ahead)]
-        found = count_by_window(reference, windows, frame.columns, frame.values, late=late, flags=flags)
+        found = count_by_window(reference, windows, frame.columns, frame.values, times=at, late=late, flags=flags)
     if frame.refused:
         last = max([time for time in (times.newest, newest) if time is not None], default=arrived)
         start = last - last % reference.window

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,7 +16,9 @@ from shipworthy.contract.records import Feature, Metric, Monitoring
 from shipworthy.contract.study import study_columns
 from shipworthy.errors import DataViolation, WrongUse
 from shipworthy.models.records import NULL_TIMESTAMP
+from shipworthy.monitoring.grouping import compact
 from shipworthy.monitoring.performance import Promised, promised
+from shipworthy.monitoring.self_consistency import settle
 from shipworthy.monitoring.tables import Profile, answers_of, features_of, made, times_of
 from shipworthy.replay.labels import classes_of, codes_of
 from shipworthy.replay.log import Log
@@ -78,11 +81,13 @@ def held(task: Task, first: int, newest: int) -> Held:
         rows, words, until = _of_period(task, period, first, newest), period.words, period.end
     roles = task.roles
     features, said = _features(rows.select(list(roles.columns)), roles)
-    window = task.monitoring.window
     try:
-        profile = made(rows, rows, features, roles.answer, roles.task, roles.time, window)
+        profile = made(rows, rows, features, roles.answer, roles.task, roles.time, task.monitoring)
     except DataViolation as error:
         raise DataViolation(f"the reference ({words}): {error}") from None
+    task.report("hold the reference against itself", None)
+    settled = compact(settle(profile.reference, task.monitoring))
+    profile = msgspec.structs.replace(profile, reference=settled)
     held_against, classes = None, roles.classes
     if roles.label is not None and roles.label in rows.column_names:
         answers = answers_of(rows, roles.answer, roles.task)

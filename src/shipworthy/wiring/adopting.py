@@ -31,7 +31,7 @@ from shipworthy.models.bundle import PROBE_ANSWERS, PROBES, Bundle, read_answers
 from shipworthy.models.columns import from_arrow, to_arrow
 from shipworthy.models.converting import Facts
 from shipworthy.models.records import BundleDescription
-from shipworthy.monitoring.self_consistency import settle
+from shipworthy.monitoring.freezing import Rows, frozen
 from shipworthy.registry.manifest import REFERENCE_FILE
 from shipworthy.registry.records import LatencyVerdict, Verdict
 from shipworthy.store.ledger import Entry
@@ -195,16 +195,10 @@ def _reference(found: _Found, work: Path) -> str:
     rows, answers = pq.read_table(work / SAMPLE), read_answers(work / SAMPLE_ANSWERS)
     contract = found.contract
     try:
-        built = counting.build(
-            found.features,
-            from_arrow(rows, found.features),
-            None,
-            answers,
-            None,
-            window=contract.monitoring.window,
-            event_time=contract.serving.event_time,
-        )
-        (work / BUNDLE / REFERENCE_FILE).write_bytes(counting.encode(settle(built, contract.monitoring)))
+        same = Rows(from_arrow(rows, found.features), None)
+        event_time = contract.serving.event_time
+        reference = frozen(found.features, same, same, answers, contract.monitoring, event_time)
+        (work / BUNDLE / REFERENCE_FILE).write_bytes(counting.encode(reference))
     except WrongUse as error:
         return str(error)
     return ""

@@ -24,7 +24,7 @@ from shipworthy.endpoints.asking import Caller, refuse_unless_there
 from shipworthy.errors import Refused, WrongUse
 from shipworthy.models.columns import from_arrow
 from shipworthy.models.records import NULL_TIMESTAMP, Columns
-from shipworthy.monitoring.self_consistency import settle
+from shipworthy.monitoring.freezing import Rows, frozen
 from shipworthy.recording.service import VERSION, Service, of_contract, path_of
 from shipworthy.recording.values import columns_of, values_of
 from shipworthy.registry.releases import Releases
@@ -96,16 +96,9 @@ def _built(
 ) -> Reference:
     if len(answers) < FEWEST:
         raise Refused(f"a reference of {len(answers)} rows says nothing of a year: expected at least {FEWEST}")
-    built = counting.build(
-        of_contract(contract.features),
-        columns,
-        times,
-        answers,
-        times,
-        window=contract.monitoring.window,
-        event_time=contract.serving.event_time,
-    )
-    return settle(built, contract.monitoring)
+    same = Rows(columns, times)
+    features, event_time = of_contract(contract.features), contract.serving.event_time
+    return frozen(features, same, same, answers, contract.monitoring, event_time)
 
 
 def _asked(

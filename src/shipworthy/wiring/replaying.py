@@ -29,6 +29,8 @@ class Settings(msgspec.Struct, frozen=True):
     false_alarms: str | None = None
     metric: str | None = None
     compare: tuple[str, ...] = ()
+    season: str | None = None
+    segment: str | None = None
 
 
 def watch_log(folder: Path, location: str, asked: Asked, settings: Settings, report: Progress) -> Replay:
@@ -58,6 +60,7 @@ def watch_log(folder: Path, location: str, asked: Asked, settings: Settings, rep
 def _monitoring(contract: Contract | None, settings: Settings) -> Monitoring:
     declared = Monitoring() if contract is None else contract.monitoring
     given = {"window": settings.window, "drift": settings.drift, "false_alarms": settings.false_alarms}
+    given |= {"season": settings.season, "segment": settings.segment}
     taken = {name: _taken(name, value) for name, value in given.items() if value is not None}
     return msgspec.structs.replace(declared, **taken)
 

@@ -16,7 +16,7 @@ from shipworthy.errors import Refused, WrongUse
 from shipworthy.lineage.records import Run
 from shipworthy.models.bundle import HOLDOUT_ANSWERS, read_answers
 from shipworthy.models.columns import from_arrow
-from shipworthy.monitoring.self_consistency import settle
+from shipworthy.monitoring.freezing import Rows, frozen
 from shipworthy.registry.manifest import REFERENCE_FILE
 from shipworthy.registry.names import run_of
 from shipworthy.store.ledger import Entry
@@ -71,16 +71,15 @@ def make_reference(trained: Trained) -> None:
     """Write what monitoring will compare production with, and how evidence against it is to be counted."""
     contract = trained.contract
     answers = read_answers(trained.bundle / HOLDOUT_ANSWERS)
-    built = counting.build(
+    reference = frozen(
         trained.features,
-        from_arrow(trained.history, trained.features),
-        _times(trained, trained.history),
+        Rows(from_arrow(trained.history, trained.features), _times(trained, trained.history)),
+        Rows(from_arrow(trained.holdout, trained.features), _times(trained, trained.holdout)),
         answers,
-        _times(trained, trained.holdout),
-        window=contract.monitoring.window,
-        event_time=contract.serving.event_time,
+        contract.monitoring,
+        contract.serving.event_time,
     )
-    (trained.bundle / REFERENCE_FILE).write_bytes(counting.encode(settle(built, contract.monitoring)))
+    (trained.bundle / REFERENCE_FILE).write_bytes(counting.encode(reference))
 
 
 def _typed(name: str, text: str, parameters: Mapping[str, Value]) -> Value:

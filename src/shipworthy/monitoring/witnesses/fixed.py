@@ -5,20 +5,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from shipworthy.monitoring.witnesses.wager import Bets, Floats, Sets
+from shipworthy.monitoring.radius import Radius
+from shipworthy.monitoring.witnesses.wager import STAKES, Bets, Floats, Sets
 
 
 class Fixed:
     """Bets on the same sets in every window; there is nothing to learn."""
 
-    def __init__(self, sets: Floats, reference: Floats, radius: float, bets: Bets) -> None:
-        both = np.concatenate([sets, 1 - sets])
-        self._sets = Sets(both, reference, radius, bets)
-        self.experts = len(self._sets.betting)
+    def __init__(self, sets: Floats, reference: Floats, radius: Radius, bets: Bets) -> None:
+        self._sets = Sets(np.concatenate([sets, 1 - sets]), reference, radius, bets)
+        self.experts = 2 * len(sets) * len(STAKES)
 
     def bet(self, counts: Floats) -> tuple[Floats, NDArray[np.bool_]]:
         """See `Witness`."""
-        return self._sets.log_l(counts), self._sets.betting
+        return self._sets.bet(counts)
 
     def learn(self, counts: Floats) -> None:
         """See `Witness`."""

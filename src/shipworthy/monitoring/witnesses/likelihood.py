@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from shipworthy.monitoring.radius import Radius
+from shipworthy.monitoring.witnesses.learned import Past
 from shipworthy.monitoring.witnesses.wager import Bets, Floats
 
 HALF_LIVES: Floats = np.array([0.3, 1.0, 5.0, 25.0])  # windows
@@ -18,31 +20,44 @@ _SMALLEST = 1e-4  # share that a bin of the reference counts for at least
 
 
 class Likelihood:
-    """One ratio a half-life."""
+    """One ratio a half-life.
+
+    What the past held of a bin over what the reference says it should is taken to tilt the shares of all groups alike.
+    Cells are those of groups and bins together, a group weighing what it does in the window, so that one clip holds for
+    all groups: then L has expectation at most 1 however the drift that is allowed is spread over them (see `wager`).
+    """
 
     experts = len(HALF_LIVES)
 
-    def __init__(self, reference: Floats, radius: float, bets: Bets) -> None:
+    def __init__(self, reference: Floats, radius: Radius, bets: Bets) -> None:
+        """reference: (groups, bins) shares."""
         floored = np.maximum(reference, _SMALLEST)
-        self._p = floored / floored.sum()
-        self._radius = radius + float(np.abs(self._p - reference).sum() / 2)
-        self._bets: Bets = bets
-        self._weight = _PRIOR[bets] * len(reference)
-        self._past = np.zeros((len(HALF_LIVES), len(reference)))
-        self._decay = 0.5 ** (1 / HALF_LIVES)[:, None]
+        self._p = floored / floored.sum(axis=1, keepdims=True)
+        self._moved = np.abs(self._p - reference).sum(axis=1) / 2
+        self._radius, self._bets = radius, bets
+        self._past = Past(self._p, HALF_LIVES, bets)
+        self._weight = _PRIOR[bets] * reference.shape[1]
 
     def bet(self, counts: Floats) -> tuple[Floats, NDArray[np.bool_]]:
         """See `Witness`."""
-        seen = self._past.sum(axis=1, keepdims=True)
-        payoff = clipped(self._p, (self._past + self._weight * self._p) / (seen + self._weight), self._radius)
+        held = counts.sum(axis=1)
+        rows, there = held.sum(), held > 0
+        weights, seen = held[there] / rows, counts[there].ravel()
+        prior = self._weight * (weights @ self._p[there])
+        tilt = (self._past.seen + prior) / (self._past.expected + prior)
+        p = weights[:, None] * self._p[there]
+        q = tilt[:, None, :] * self._p[there]
+        q = weights[:, None] * q / q.sum(axis=2, keepdims=True)
+        radius = self._radius.of(held) + float(weights @ self._moved[there])
+        payoff = clipped(p.ravel(), q.reshape(len(q), -1), radius)
         betting = np.abs(np.log(payoff)).max(axis=1) > 1e-9  # the ratio is 1 wherever q is within r
         if self._bets == "window":
-            return np.log(payoff @ (counts / counts.sum())), betting
-        return np.log(payoff) @ counts, betting
+            return np.log(payoff @ (seen / rows)), betting
+        return np.log(payoff) @ seen, betting
 
     def learn(self, counts: Floats) -> None:
         """See `Witness`."""
-        self._past = self._past * self._decay + (counts / counts.sum() if self._bets == "window" else counts)
+        self._past.learn(counts)
 
 
 def clipped(p: Floats, q: Floats, radius: float) -> Floats:

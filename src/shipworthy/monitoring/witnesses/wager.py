@@ -5,6 +5,12 @@ With c the largest share that is no drift, s of N rows in the set and a stake of
     rows one by one   log L = s log(1 + l (1 - c)) + (N - s) log(1 - l c)    rows must not depend on each other
     one bet a window      L = 1 + l (s / N - c)                             rows of a window may depend as they like
 Under no drift L has expectation at most 1, given the past.
+
+Where rows are told apart by groups h of slots, each group has a centre of its own, c_h = p_h + r, and
+    rows one by one   log L = sum over h of the above      one bet a window   L = 1 + l (s / N - sum_h N_h c_h / N)
+Drift is then the share of rows that moved, group by group: sum_h N_h TV(P_h, p_h) / N <= delta. E L stays at most 1
+however that is spread over the groups, because the logarithm is concave:
+    sum_h N_h log(1 + l (P_h - c_h)) <= N log(1 + l sum_h N_h (P_h - c_h) / N) <= 0
 """
 
 from __future__ import annotations
@@ -14,11 +20,14 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from shipworthy.monitoring.radius import Radius
+
 Floats = NDArray[np.float64]
 Bets = Literal["row", "window"]
 
 STAKES: Floats = np.array([0.05, 0.1, 0.2, 0.4, 0.8])
 _SURE = {"row": 1 - 1e-6, "window": 0.98}  # a set that may hold (nearly) everything leaves nothing to bet on
+_LOST = 1.2  # a group's centre up to which its rows can be bet on with the largest stake and something is left
 
 
 class Witness(Protocol):
@@ -27,7 +36,7 @@ class Witness(Protocol):
     experts: int
 
     def bet(self, counts: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-        """(experts,) log L of a window of counts (bins,), and (experts,) which of them bet at all."""
+        """(experts,) log L of a window of counts (groups, bins), and (experts,) which of them bet at all."""
         ...
 
     def learn(self, counts: Floats) -> None:
@@ -38,21 +47,27 @@ class Witness(Protocol):
 class Sets:
     """Bets on several sets, with every stake on each."""
 
-    def __init__(self, sets: Floats, reference: Floats, radius: float, bets: Bets) -> None:
-        """sets: (sets, bins) of 0 and 1; reference: (bins,) shares; radius: drift allowed and the reference's error."""
-        self._sets = sets
-        self._bets = bets
-        centre = sets @ reference + radius
-        self.betting = np.repeat(centre < _SURE[bets], len(STAKES))
-        self._centre = np.minimum(centre, _SURE[bets])[:, None]
+    def __init__(self, sets: Floats, reference: Floats, radius: Radius, bets: Bets) -> None:
+        """sets: (sets, bins) of 0 and 1; reference: (groups, bins) shares; radius: drift and the reference's error."""
+        self._sets, self._radius, self._bets = sets, radius, bets
+        self._shares = reference @ sets.T  # (groups, sets)
 
-    def log_l(self, counts: Floats) -> Floats:
-        """(sets x stakes,) log L of a window of counts (bins,)."""
-        inside = (self._sets @ counts)[:, None]
-        rows = counts.sum()
+    def bet(self, counts: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+        """(sets x stakes,) log L of a window of counts (groups, bins), and which of them bet at all."""
+        held = counts.sum(axis=1)
+        there = held > 0
+        rows, radius = held[there, None], self._radius.of(held)
+        centres = self._shares[there] + radius
+        centre = (rows * centres).sum(axis=0) / rows.sum()
+        able = centre < _SURE[self._bets]
+        inside = counts[there] @ self._sets.T
         if self._bets == "window":
-            found = np.log1p(STAKES * (inside / rows - self._centre))
+            share = inside.sum(axis=0) / rows.sum()
+            found = np.log1p(STAKES * (share - np.minimum(centre, _SURE["window"]))[:, None])
         else:
-            won, lost = np.log1p(STAKES * (1 - self._centre)), np.log1p(-STAKES * self._centre)
-            found = inside * won + (rows - inside) * lost
-        return np.where(self.betting, found.ravel(), 0.0)
+            able &= centres.max(axis=0) < _LOST
+            capped = np.minimum(centres, _LOST)[:, :, None]
+            won, lost = np.log1p(STAKES * (1 - capped)), np.log1p(-STAKES * capped)
+            found = (inside[:, :, None] * won + (rows - inside)[:, :, None] * lost).sum(axis=0)
+        betting = np.repeat(able, len(STAKES))
+        return np.where(betting, found.ravel(), 0.0), betting

@@ -1,0 +1,126 @@
+"""A payoff's reference on trial: it is cut into stretches of time, and each is watched as if it were production."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import log
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from shipworthy.contract.records import Monitoring
+from shipworthy.counts.packing import unpack
+from shipworthy.counts.reference import Payoff, Reference, Regime, Sample
+from shipworthy.counts.slots import Season, Slots
+from shipworthy.monitoring.clustering import STRETCHES, design_effect
+from shipworthy.monitoring.gathering import FEWEST_ORDERED, Evidence
+from shipworthy.monitoring.pooling import groups_of, of_hours_of_the_week, pooled
+from shipworthy.monitoring.promise import chance_a_window
+from shipworthy.monitoring.witnesses.fixed import cells, half_lines
+
+_STEPS = 100  # drift is raised in hundredths
+_WORTH = 10  # independent rows that a window has to be worth before its bursts are bet on one by one
+_LASTING = 2.5  # times as large as between windows the design effect between stretches may be, else spells outlast them
+
+
+class Trial:
+    """One payoff, its rows pooled or told apart by groups of slots."""
+
+    def __init__(self, reference: Reference, payoff: Payoff, monitoring: Monitoring, season: Season | None) -> None:
+        """season: whose slots; None: all rows are pooled."""
+        self.season, sample, slots = season, reference.sample(payoff), reference.slots
+        self.groups = () if season is None or slots is None else groups_of_sample(payoff, sample, season, slots)
+        self._limit, self.drift = log(1 / chance_a_window(monitoring)), monitoring.drift
+        windows = np.array(payoff.by_window, dtype=np.int64).reshape(-1, payoff.bins.size)
+        whole = np.array(payoff.counts, dtype=np.int64)[None, :]
+        self.windows, self.whole = windows[:, None, :], whole
+        if self.groups:
+            self.windows, self.whole = _grouped(payoff, sample, self.groups, len(windows))
+        counts = () if not self.groups else tuple(tuple(row) for row in self.whole.tolist())
+        self.payoff = msgspec.structs.replace(payoff, by_group=counts)
+
+    def by_row(self) -> Regime:
+        """Rows one by one."""
+        return self._regime("row")
+
+    def by_burst(self) -> Regime | None:
+        """Rows one by one, bursts of them counted as one; None where there are none, or where they outlast windows."""
+        of_windows = [design_effect(self.windows, sets, len(self.windows)) for sets in self._sets()]
+        once = self.once_a_window()
+        lasting = max(once.cells_clustering, once.runs_clustering)
+        burst = float(np.ceil(max(of_windows)))
+        rows = float(np.median(self.windows.sum(axis=(1, 2))))
+        if burst < 2 or rows / burst < _WORTH or lasting > _LASTING * burst:
+            return None
+        clustering = max(burst, lasting)
+        regime = self._regime("row")
+        return msgspec.structs.replace(regime, burst=burst, cells_clustering=clustering, runs_clustering=clustering)
+
+    def once_a_window(self) -> Regime:
+        """One bet a window, with the reference's own error as large as its clusters make it."""
+        of_cells, *of_runs = (design_effect(self.windows, sets) for sets in self._sets())
+        runs = of_runs[0] if of_runs else of_cells
+        return msgspec.structs.replace(self._regime("window"), cells_clustering=of_cells, runs_clustering=runs)
+
+    def raised(self, once: Regime) -> Regime:
+        """The regime with its own drift, or with the smallest number of hundredths above it that is silent."""
+
+        def allowing(drift: float) -> Regime:
+            return msgspec.structs.replace(once, drift=drift)
+
+        if self.silent(once):
+            return once
+        low, high = int(once.drift * _STEPS), _STEPS  # low is not silent; at 100% no bet is possible, so high is
+        while high - low > 1:
+            middle = (low + high) // 2
+            silent = self.silent(allowing(max(middle / _STEPS, once.drift)))
+            low, high = (low, middle) if silent else (middle, high)
+        return allowing(high / _STEPS)
+
+    def silent(self, regime: Regime) -> bool:
+        """Whether nothing reaches the limit: no stretch against the rest, nor all of it in order against itself."""
+        for stretch in np.array_split(self.windows, STRETCHES):
+            rest = self.whole - stretch.sum(axis=0)
+            if not rest.sum() or self._alarms(rest, stretch, regime):
+                return False
+        return not self._alarms(self.whole, self.windows, regime)
+
+    def _alarms(self, reference: NDArray[np.int64], windows: NDArray[np.int64], regime: Regime) -> bool:
+        evidence = Evidence(reference, self.payoff.bins.ordered, regime)
+        return any(evidence.add(counts).log_sum >= self._limit for counts in windows)
+
+    def _regime(self, bets: str) -> Regime:
+        plain = Regime(self.payoff.name, "row" if bets == "row" else "window", self.drift, "")
+        return msgspec.structs.replace(plain, season=self.season if self.groups else None, groups=self.groups)
+
+    def _sets(self) -> list[NDArray[np.float64]]:
+        bins, ordered = self.payoff.bins.size, self.payoff.bins.ordered
+        return [cells(bins), half_lines(ordered, bins)] if ordered >= FEWEST_ORDERED else [cells(bins)]
+
+
+def groups_of_sample(payoff: Payoff, sample: Sample, season: Season, slots: Slots) -> tuple[int, ...]:
+    """(slots,) the groups by which a season's thin slots are pooled; () where that is all of them."""
+    if not sample.cells:
+        return ()
+    of_cells = unpack(payoff.by_cell, len(sample.cells), payoff.bins.size).sum(axis=1)
+    rows = np.bincount([slot for _, slot in sample.cells], of_cells, slots.size).astype(np.int64)
+    if season == slots.season:
+        return groups_of(season, rows.tolist())
+    by_day = rows.reshape(-1, 24)  # cells are told apart by the hours of the week
+    found = groups_of(season, (by_day.sum(axis=0) if season == "hour-of-day" else by_day.sum(axis=1)).tolist())
+    return of_hours_of_the_week(found, season) if found else ()
+
+
+def _grouped(
+    payoff: Payoff, sample: Sample, groups: Sequence[int], windows: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(windows, groups, bins) counts of the windows that are kept, and (groups, bins) of all rows."""
+    table = unpack(payoff.by_cell, len(sample.cells), payoff.bins.size)
+    places = np.array([place for place, _ in sample.cells], dtype=np.intp)
+    slots = [slot for _, slot in sample.cells]
+    of_slots = np.asarray(groups, dtype=np.intp)[np.asarray(slots, dtype=np.intp)]
+    found = np.zeros((windows, max(groups) + 1, payoff.bins.size), dtype=np.int64)
+    kept = places >= 0
+    np.add.at(found, (places[kept], of_slots[kept]), table[kept])
+    return found, pooled(table, slots, groups)
