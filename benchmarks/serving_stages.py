@@ -22,10 +22,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from serving_parts.models import floats
 
-from shipworthy.models.answers import prediction
 from shipworthy.predictions.log import LogWriter
 from shipworthy.registry.trust import trusted_folder
-from shipworthy.serving.answer import Answer
 from shipworthy.serving.answering import Answering
 from shipworthy.serving.connection import Connection
 from shipworthy.serving.loading import load_release
@@ -88,22 +86,17 @@ def stages(scratch: Path, body: bytes, requests: int, tries: int) -> dict[str, f
         receive()
         server.tick()
 
-    calls = [live.native.read(body) for _ in connections]
-    rows = [call.rows[0] for call in calls]
+    rows, _ = live.native.read_singles([body] * requests)
     columns = live.format.columns(rows)
     values = live.runtime.predict(columns).values
-    said = prediction(values, live.description.classes).tolist()
-    answers = [
-        Answer(["1-w0-dn2i0um1ndbp-0-385-0"], [one], [shares])
-        for one, shares in zip(said, values.tolist(), strict=True)
-    ]
+    unnamed = [None] * requests
     timed = {
         "parse": receive,
-        "decode": lambda: [live.native.read(body) for _ in calls],
+        "decode": lambda: live.native.read_singles([body] * requests),
         "columns": lambda: live.format.columns(rows),
         "model": lambda: live.runtime.predict(columns),
         "log": lambda: log.append(1, requests, columns, values),
-        "encode": lambda: [live.native.write(call, answer) for call, answer in zip(calls, answers, strict=True)],
+        "encode": lambda: live.native.write_singles(b"1-w0-dn2i0um1ndbp-0-385-", values, unnamed),
         "tick": tick,
     }
     found = {name: best(act, tries) / requests for name, act in timed.items()}
