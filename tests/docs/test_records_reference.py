@@ -15,6 +15,7 @@ import shipworthy
 from shipworthy.adoption.records import Adoption
 from shipworthy.alerts.records import Silence, Standing, Turn
 from shipworthy.lineage.records import CodeSnapshot, DataPin, Diagnosis, Environment, Equivalence, Rebuild, Run, Wheels
+from shipworthy.monitoring.installation import Installation
 from shipworthy.monitoring.records import Alarm, Drill, Moved, PayoffEvidence, Quality, WindowEvidence
 from shipworthy.monitoring.skew import Skew
 from shipworthy.predictions import format as log
@@ -36,6 +37,7 @@ KINDS = {
     "alias": AliasChange,
     "drill": Drill,
     "evidence": WindowEvidence,
+    "installation": Installation,
     "quality": Quality,
     "rebuild": Rebuild,
     "recorder": Noted,

@@ -9,7 +9,11 @@ import httpx
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
+from sqlalchemy import select
 from wiring.user import User, eventually
+
+from shipworthy.counts.windows import decode
+from shipworthy.store.tables import window_counts
 
 # What is proven of these models is not the question here.
 UNPROVEN = ('enforcement = "block"', 'enforcement = "observe"')
@@ -23,7 +27,8 @@ def two(begun: User, tmp_path_factory: pytest.TempPathFactory) -> tuple[User, Us
     for name, rate in (("patients", "0.1"), ("frail", "0.2")):
         user = begun.copy(folder / name)
         changes = [('name = "patients"', f'name = "{name}"'), ("learning_rate = 0.1", f"learning_rate = {rate}")]
-        user.edit("shipworthy.toml", UNPROVEN, *(change for change in changes if change[0] != change[1]))
+        slow = ("\n[monitoring]\n", "\n[monitoring]\nslow = 0.9\n")
+        user.edit("shipworthy.toml", UNPROVEN, slow, *(change for change in changes if change[0] != change[1]))
         user.run("train")
         user.run("release", "latest")
         made.append(user)
@@ -48,10 +53,17 @@ def recorded(user: User, model: str) -> list[str]:
     return DeltaTable(str(table)).to_pyarrow_dataset().to_table()["prediction_id"].to_pylist()
 
 
+def latencies(user: User) -> dict[int, int]:
+    """Requests whose latencies stand in windows, by release."""
+    query = select(window_counts.c.release, window_counts.c.counts).where(window_counts.c.source == "latency")
+    with user.ledger() as ledger, ledger.reading() as connection:
+        return {row.release: decode(row.counts).requests for row in connection.execute(query)}
+
+
 def test_models_of_two_projects_on_one_server_each_recorded_by_its_own(two: tuple[User, User], row):
     user, other = two
     ids: dict[str, list[str]] = {"patients": [], "frail": []}
-    with user.up("up", "--also", other.folder.parent, "--models", 1) as up:
+    with user.up("up", "--also", other.folder.parent, "--models", 1, "--false-alarms", "1 per year") as up:
         told = other.layout.state / "up.json"
         eventually(told.exists, "the other project to be told")
         assert json.loads(told.read_bytes())["server"] == up.url
@@ -68,6 +80,9 @@ def test_models_of_two_projects_on_one_server_each_recorded_by_its_own(two: tupl
         other.run("release", "latest")
         eventually(lambda: ask(up.url, "frail", row)["release"] == 2, "the other model's second release")
         assert ask(up.url, "patients", row)["release"] == 1
+        assert "1 a year that all 2 models of the installation may have together: 0.5" in user.json("status")["promise"]
+    assert latencies(user) == {1: 3}
+    assert latencies(other).keys() == {1, 2}
     assert set(ids["patients"]) < set(recorded(user, "patients"))
     assert set(ids["frail"]) < set(recorded(other, "frail"))
 

@@ -36,7 +36,7 @@ AccessLog = Annotated[Path | None, typer.Option(help="A file that gets a line of
 Traces = Annotated[bool, typer.Option("--traces", help="Send OpenTelemetry spans to where OTEL_… says.")]
 
 
-def up(
+def up(  # noqa: PLR0913 - an option each
     port: Port = None,
     page_port: Annotated[int | None, typer.Option(help="Port of the page; the server's + 1 if not given.")] = None,
     also: Also = None,
@@ -44,15 +44,20 @@ def up(
     models: Models = 1000,
     access_log: AccessLog = None,
     traces: Traces = False,
+    false_alarms: Annotated[
+        str | None, typer.Option(help='Of all models together, as in "4 per year"; each gets a part.')
+    ] = None,
     project: Folder = HERE,
 ) -> None:
     """Serve, record, watch and refresh under one supervisor, and show the page."""
     from shipworthy.serving.hosting import Room  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.promised import yearly  # noqa: PLC0415 - start-up time
     from shipworthy.wiring.up import How, run_up  # noqa: PLC0415 - start-up time
 
+    together = None if false_alarms is None else yearly(false_alarms)
     roles = ("record", "watch", "refresh", "page")
     room = Room(memory=int(memory * 1e9), models=models)
-    run_up(project, How(roles, port, page_port, tuple(also or ()), room, access_log, traces))
+    run_up(project, How(roles, port, page_port, tuple(also or ()), room, access_log, traces, together))
 
 
 def serve(

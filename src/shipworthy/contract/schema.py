@@ -49,6 +49,7 @@ class Table:
 
 
 _positive = number("a number above 0", lambda value: value > 0)
+_share = number("a share above 0 and below 1", lambda value: 0 < value < 1)
 _not_negative = number("a number from 0", lambda value: value >= 0)
 
 MODEL = Table(
@@ -145,7 +146,7 @@ SCORING = Table(records.Scoring, {"schedule": CRON, "deadline": duration()})
 MONITORING = Table(
     records.Monitoring,
     {
-        "drift": number("a share above 0 and below 1", lambda value: 0 < value < 1),
+        "drift": _share,
         "false_alarms": YEARLY,
         "window": duration(),
         "lateness": duration(zero=True),
@@ -155,6 +156,9 @@ MONITORING = Table(
         "performance": _not_negative,
         "season": choice(records.Season),
         "segment": text("the name of a feature"),
+        "refused": _share,
+        "flagged": _share,
+        "slow": _share,
     },
 )
 RETRAINING = Table(

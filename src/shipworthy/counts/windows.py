@@ -33,6 +33,8 @@ class Counts(msgspec.Struct, frozen=True):
     violations: dict[str, int] = {}  # feature -> values outside the contract that were let through
     refused: dict[str, int] = {}  # feature -> requests that were refused for it
     by_slot: tuple[tuple[int, bytes], ...] = ()  # slot, and packed rows in a bin of all payoffs; slots with rows alone
+    requests: int = 0  # answered, of which it is known how long they took
+    slow: int = 0  # of them, those that took longer than the contract promises for 99 of 100
 
     @property
     def table(self) -> NDArray[np.int64]:
@@ -152,6 +154,11 @@ def refusals(reference: Reference, refused: Mapping[str, int]) -> Counts:
     return msgspec.structs.replace(empty(reference), refused=dict(refused))
 
 
+def latencies(reference: Reference, requests: int, slow: int) -> Counts:
+    """A window's requests, and how many of them were slow."""
+    return msgspec.structs.replace(empty(reference), requests=requests, slow=slow)
+
+
 def add(one: Counts, other: Counts) -> Counts:
     """Both together. WrongUse where they were counted in different bins."""
     if one.identity != other.identity:
@@ -165,6 +172,8 @@ def add(one: Counts, other: Counts) -> Counts:
         _both(one.violations, other.violations),
         _both(one.refused, other.refused),
         _slots_of_both(one, other),
+        one.requests + other.requests,
+        one.slow + other.slow,
     )
 
 

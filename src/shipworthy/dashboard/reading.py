@@ -37,8 +37,12 @@ def read_view(
     running: str,
     shadow: ShadowView | None = None,
     recorder: RecorderView | None = None,
+    part: str = "",
 ) -> StatusView:
-    """Everything of one model as it stands now. `waivers`: what there is to say of them."""
+    """Everything of one model as it stands now.
+
+    waivers: what there is to say of them; part: of a promise that several models share.
+    """
     model, aliases = contract.name, Aliases(ledger)
     releases = tuple(_release(ledger, entry.decode(Release)) for entry in ledger.entries("release", model))
     live = aliases.current(model, "live")
@@ -61,6 +65,7 @@ def read_view(
         promise=(
             f"false alarms: at most {_number(monitoring.false_alarms)} a year for the model as a whole; "
             f"windows of {clock.spoken(monitoring.window)}; drift is more than {monitoring.drift:.0%} of rows moved"
+            + (f"; {part}" if part else "")
         ),
         newest=newest_event_time(ledger, model),
         running=running,

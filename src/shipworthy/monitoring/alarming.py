@@ -13,6 +13,7 @@ from shipworthy.monitoring.causes import distance, explained, in_words, moved_bi
 from shipworthy.monitoring.following import Followed, log10
 from shipworthy.monitoring.grouping import as_seen
 from shipworthy.monitoring.performance import Decline, Promised
+from shipworthy.monitoring.rates import WORDS
 from shipworthy.monitoring.records import VERSION, Alarm, Example, Moved, Quality
 
 _NAMED = 3  # payoffs that the sentence names
@@ -54,6 +55,36 @@ def with_examples(alarm: Alarm, examples: Sequence[Example]) -> Alarm:
     named = ", ".join(dict.fromkeys(one.prediction for one in examples[:_NAMED]))
     words = f"{alarm.words}; rows to look at: {named}"
     return msgspec.structs.replace(alarm, examples=tuple(examples), words=words)
+
+
+def of_rates(followed: Followed, *, repeated: bool) -> Alarm:
+    """The alarm of a window after which rates are above what the contract promises."""
+    evidence = followed.evidence
+    above = tuple(evidence.rates[index] for index in followed.rates)
+    since = min(followed.rates_since[index] for index in followed.rates)
+    verb = "is still" if repeated else "is"
+    said = "; ".join(
+        f"{one.bad / max(1, one.of):.2%} of {WORDS[one.rate]} ({one.bad:,} of {one.of:,} in the newest window), "
+        f"{one.bound:.2%} is promised"
+        for one in above
+    )
+    return Alarm(
+        version=VERSION,
+        cause="requests",
+        release=evidence.release,
+        window=evidence.window,
+        event_time=evidence.end,
+        since=since,
+        strength=max(one.strength for one in above),
+        threshold=evidence.threshold,
+        moved=(),
+        explained=(),
+        score_change=None,
+        confirmed=False,
+        repeated=repeated,
+        words=f"more than the contract promises {verb} wrong with requests, it seems since {_day(since)}: {said}",
+        rates=above,
+    )
 
 
 def of_decline(

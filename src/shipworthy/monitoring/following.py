@@ -15,8 +15,10 @@ from shipworthy.counts.windows import Counts, encode
 from shipworthy.monitoring.familiar import familiar
 from shipworthy.monitoring.gathering import Evidence, Reading
 from shipworthy.monitoring.grouping import as_seen, by_group
-from shipworthy.monitoring.promise import CONFIRMING, Selection, chance_a_window, select
-from shipworthy.monitoring.records import LEAST_LOG10, VERSION, PayoffEvidence, WindowEvidence
+from shipworthy.monitoring.promise import CONFIRMING, NOTHING, Selection, chance_a_window, select
+from shipworthy.monitoring.rates import Rates
+from shipworthy.monitoring.rates import Reading as RateReading
+from shipworthy.monitoring.records import LEAST_LOG10, VERSION, PayoffEvidence, RateEvidence, WindowEvidence
 from shipworthy.monitoring.self_consistency import settle
 
 _TEN = log(10)
@@ -28,6 +30,8 @@ class Followed(msgspec.Struct, frozen=True):
     evidence: WindowEvidence
     selection: Selection  # of payoffs, by index
     since: tuple[int, ...]  # start of the window from which on each payoff's evidence has been growing
+    rates: tuple[int, ...] = ()  # of the evidence's rates, by index: those above their bounds, the strongest first
+    rates_since: tuple[int, ...] = ()  # one a rate
 
 
 class Following:
@@ -40,6 +44,7 @@ class Following:
         self.windows: list[int] = []  # starts of those that were followed
         self._chance = chance_a_window(monitoring)
         self._watched = watched
+        self._rates = Rates(monitoring, self.log_threshold)
         self._streams = [
             Evidence(np.array(payoff.by_group or payoff.counts), payoff.bins.ordered, regime)
             for payoff, regime in zip(self.reference.payoffs, self.reference.regimes, strict=True)
@@ -57,6 +62,8 @@ class Following:
         readings = [stream.add(table) for stream, table in zip(self._streams, tables, strict=True)]
         alert = select([reading.log_sum for reading in readings], self._chance, self._watched)
         confirmed = select([reading.log_product for reading in readings], CONFIRMING, self._watched)
+        rates = self._rates.add(start, counts)
+        above = select([rate.log_sum for rate in rates], self._chance, self._watched) if rates else NOTHING
         evidence = WindowEvidence(
             version=VERSION,
             release=self.release,
@@ -72,8 +79,11 @@ class Following:
             confirmed=self._names(confirmed),
             violations=counts.violations,
             refused=counts.refused,
+            rates=tuple(map(_rate_evidence, rates)),
+            rates_standing=log10(above.log_standing),
         )
-        return Followed(evidence, alert, tuple(self.windows[reading.since] for reading in readings))
+        since = tuple(self.windows[reading.since] for reading in readings)
+        return Followed(evidence, alert, since, above.chosen, tuple(rate.since for rate in rates))
 
     def _names(self, selection: Selection) -> tuple[str, ...]:
         return tuple(self.reference.payoffs[index].name for index in selection.chosen)
@@ -82,6 +92,10 @@ class Following:
 def log10(natural: float) -> float:
     """A natural logarithm in base 10, to a millionth; never below what stands for nothing at all."""
     return max(LEAST_LOG10, round(natural / _TEN, 6)) if natural > -np.inf else LEAST_LOG10
+
+
+def _rate_evidence(rate: RateReading) -> RateEvidence:
+    return RateEvidence(rate.name, rate.window.bad, rate.window.of, rate.bound, log10(rate.log_sum))
 
 
 def _payoff_evidence(payoff: Payoff, reading: Reading, counts: NDArray[np.int64]) -> PayoffEvidence:

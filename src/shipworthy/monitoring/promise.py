@@ -21,6 +21,9 @@ class Selection(msgspec.Struct, frozen=True):
     log_standing: float  # log of the strongest evidence over its threshold; alarms at 0
 
 
+NOTHING = Selection((), -np.inf)  # where nothing is watched
+
+
 def chance_a_window(monitoring: Monitoring) -> float:
     """Alpha: false alarms a window on average. Mean time between them is then at least what the contract says."""
     return min(0.5, monitoring.false_alarms * monitoring.window / YEAR)

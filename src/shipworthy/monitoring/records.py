@@ -9,7 +9,7 @@ import msgspec
 from shipworthy.contract.records import Metric, Value
 from shipworthy.counts.reference import Origin
 
-AlarmCause = Literal["drift", "performance"]
+AlarmCause = Literal["drift", "performance", "requests"]
 
 VERSION = 1
 LEAST_LOG10 = -99.0  # stands for evidence of nothing at all, whose logarithm JSON could not hold
@@ -30,6 +30,16 @@ class PayoffEvidence(msgspec.Struct, frozen=True):
     unseen: float  # share of rows in bins that the reference has nothing in
 
 
+class RateEvidence(msgspec.Struct, frozen=True):
+    """A rate that the contract bounds, after one window."""
+
+    rate: Literal["refused", "flagged", "slow"]
+    bad: int  # of the window
+    of: int
+    bound: float  # share that is promised
+    strength: float  # log10 of the Shiryaev-Roberts mixture
+
+
 class WindowEvidence(msgspec.Struct, frozen=True):
     """Ledger kind "evidence", key "<release>:<window>": where the model stands after a closed window."""
 
@@ -47,6 +57,8 @@ class WindowEvidence(msgspec.Struct, frozen=True):
     confirmed: tuple[str, ...]  # payoffs whose product confirms a drift (e-BH)
     violations: dict[str, int]  # feature -> values outside the contract that were let through
     refused: dict[str, int]  # feature -> requests refused for it
+    rates: tuple[RateEvidence, ...] = ()  # those that the contract bounds
+    rates_standing: float = LEAST_LOG10  # log10 of their evidence over the threshold; alarms at 0
 
 
 class MovedBin(msgspec.Struct, frozen=True):
@@ -118,6 +130,7 @@ class Alarm(msgspec.Struct, frozen=True):
     words: str  # one sentence
     unexplained: float | None = None  # score_change less all that is explained; None where either is not known
     examples: tuple[Example, ...] = ()  # rows of the bins that grew most; () for performance
+    rates: tuple[RateEvidence, ...] = ()  # above their bounds, the strongest first; of cause "requests" alone
 
 
 class Reached(msgspec.Struct, frozen=True):

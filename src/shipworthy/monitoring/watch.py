@@ -20,6 +20,7 @@ from shipworthy.monitoring.following import Followed, Following, log10
 from shipworthy.monitoring.labelled import Labelled
 from shipworthy.monitoring.labels import KnownLabels, open_source
 from shipworthy.monitoring.performance import Decline, Promised, begun, declines
+from shipworthy.monitoring.rates import bounds
 from shipworthy.monitoring.records import Alarm, AlarmCause, Quality, WindowEvidence
 from shipworthy.store.layout import Layout
 from shipworthy.store.ledger import Entry, Ledger
@@ -44,6 +45,7 @@ class _Watched:
     written: set[int]  # windows whose evidence is in the ledger
     windows: list[tuple[int, Counts]] = field(default_factory=list)
     standing: list[tuple[int, float]] = field(default_factory=list)  # (end, log10 over the threshold)
+    requests: list[tuple[int, float]] = field(default_factory=list)  # the same of the rates that the contract bounds
 
 
 class Watch:
@@ -128,10 +130,11 @@ class Watch:
         followed = watched.following.follow(start, counts)
         watched.windows.append((start, counts))
         watched.standing.append((followed.evidence.end, followed.evidence.standing))
+        watched.requests.append((followed.evidence.end, followed.evidence.rates_standing))
         if start in watched.written:
             return []
-        alarm = self._drift_alarm(watched, followed)
-        return self._write(followed.evidence, alarm)
+        alarms = [self._drift_alarm(watched, followed), self._requests_alarm(watched, followed)]
+        return self._write(followed.evidence, [alarm for alarm in alarms if alarm is not None])
 
     def _drift_alarm(self, watched: _Watched, followed: Followed) -> Alarm | None:
         release = watched.following.release
@@ -143,14 +146,20 @@ class Watch:
         rows = examples(self._layout.predictions(self._model), reference, watched.windows, alarm)
         return alarming.with_examples(alarm, rows)
 
-    def _write(self, evidence: WindowEvidence, alarm: Alarm | None) -> list[Entry]:
+    def _requests_alarm(self, watched: _Watched, followed: Followed) -> Alarm | None:
+        verdict = self._verdict(watched.following.release, "requests", watched.requests)
+        return None if verdict == "quiet" else alarming.of_rates(followed, repeated=verdict == "again")
+
+    def _write(self, evidence: WindowEvidence, alarms: Sequence[Alarm]) -> list[Entry]:
         subject, key = _subject(evidence.release), f"{evidence.release}:{evidence.window}"
         with self._ledger.transaction() as connection:
             self._ledger.append("evidence", self._model, evidence, subject=subject, key=key, connection=connection)
-            if alarm is None:
-                return []
-            key = f"{key}:{alarm.cause}"
-            return [self._ledger.append("alarm", self._model, alarm, subject=subject, key=key, connection=connection)]
+            return [
+                self._ledger.append(
+                    "alarm", self._model, alarm, subject=subject, key=f"{key}:{alarm.cause}", connection=connection
+                )
+                for alarm in alarms
+            ]
 
     def _verdict(self, release: int, cause: AlarmCause, standing: Sequence[tuple[int, float]]) -> rearming.Verdict:
         if standing[-1][1] < 0 or not self._is_live(release):
@@ -167,8 +176,8 @@ class Watch:
         watched = self._watched(release)
         if watched is None:
             return ()
-        if cause == "drift":
-            return watched.standing
+        if cause != "performance":
+            return watched.standing if cause == "drift" else watched.requests
         threshold = log10(watched.following.log_threshold)
         return [(one.end, log10(one.log_sum) - threshold) for one in self._declines(release)]
 
@@ -237,8 +246,8 @@ class Watch:
 
 
 def sharing(reference: Reference, monitoring: Monitoring) -> int:
-    """How many things share the promise on false alarms: every payoff, and performance where it is watched."""
-    return len(reference.payoffs) + (monitoring.performance is not None)
+    """How many things share the promise on false alarms: every payoff, performance and rates where they are watched."""
+    return len(reference.payoffs) + (monitoring.performance is not None) + len(bounds(monitoring))
 
 
 def _subject(release: int) -> str:

@@ -153,7 +153,7 @@ def exposition(folder: Path) -> bytes:
     """All workers' figures, added up, in Prometheus' text format."""
     totals: dict[str, float] = {}
     for path in sorted(folder.glob(f"*{SUFFIX}")):
-        for name, value in _read(path):
+        for name, value in figures(path):
             totals[name] = totals.get(name, 0.0) + value
     families: dict[str, list[tuple[str, float]]] = {family: [] for family in _HELP}
     for name, value in totals.items():
@@ -173,7 +173,7 @@ def exposition(folder: Path) -> bytes:
 def reset_gauges(folder: Path, worker: str) -> None:
     """A worker is dead: it has no connections and answers with no release."""
     for path in folder.glob(f"{worker}.*{SUFFIX}"):
-        names = [name for name, _ in _read(path)]
+        names = [name for name, _ in figures(path)]
         cells, file = _open(folder, worker, names)
         for index, name in enumerate(names):
             if _HELP.get(_family(name), ("",))[0] == "gauge":
@@ -265,7 +265,8 @@ def _head(names: list[str]) -> bytes:
     return len(text).to_bytes(8, "little") + text
 
 
-def _read(path: Path) -> list[tuple[str, float]]:
+def figures(path: Path) -> list[tuple[str, float]]:
+    """Every series of one worker's file, by its name. Buckets are not added up."""
     content = path.read_bytes()
     end = 8 + int.from_bytes(content[:8], "little")
     names = msgspec.json.decode(content[8:end], type=list[str])

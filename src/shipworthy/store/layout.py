@@ -39,6 +39,10 @@ class Layout:
         """The Delta table of a model's predictions."""
         return self.state / "models" / model / "predictions"
 
+    def serving(self, model: str) -> Path:
+        """What the server of a model leaves: its workers' figures and output."""
+        return self.state / "models" / model / "serving"
+
     def shadow(self, model: str, release: int) -> Path:
         """The Delta table of what a release said as a shadow."""
         return self.state / "models" / model / "shadows" / str(release)

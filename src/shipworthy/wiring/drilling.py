@@ -27,6 +27,7 @@ from shipworthy.rehearsal.payloads import sampled
 from shipworthy.store.ledger import Entry
 from shipworthy.wiring.alerting import DRILL, delivery_of
 from shipworthy.wiring.project import Project, in_production
+from shipworthy.wiring.promised import as_promised
 from shipworthy.wiring.record import reference_reader
 
 VERSION = 1
@@ -55,7 +56,7 @@ def drill_project(project: Project) -> Entry:
 
 def make_drill(project: Project, reference: Reference, subject: str, recent: tuple[Counts, ...] = ()) -> Entry:
     """Drill against a reference, tell every channel, and keep what came of it. `subject`: whose reference it is."""
-    monitoring = project.contract.monitoring
+    monitoring = as_promised(project).contract.monitoring
     drilled = drill(reference, monitoring, sharing(reference, monitoring), recent)
     alert = _alert(project.contract.name, drilled)
     with delivery_of(project) as delivery:

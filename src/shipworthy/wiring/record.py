@@ -13,9 +13,11 @@ from shipworthy.counts.reference import Reference
 from shipworthy.errors import InUse, NotFound, Refused
 from shipworthy.recording.following import Lag, lag
 from shipworthy.recording.held import Held
+from shipworthy.recording.latencies import Latencies
 from shipworthy.recording.recorder import LEASE, Recorder, key
 from shipworthy.registry.aliases import Aliases
 from shipworthy.registry.releases import Releases
+from shipworthy.wiring.figures import figures_of
 from shipworthy.wiring.processes import Stop, loop
 from shipworthy.wiring.project import Project, open_project
 from shipworthy.wiring.services import in_operation, service_of
@@ -25,10 +27,18 @@ PAUSE = 0.1  # seconds between looks at the logs
 
 def run_record(folder: Path, *, once: bool, stop: Stop | None = None) -> None:
     """Record what is there, and, unless `once`, what comes. InUse or Refused where `once` leaves something behind."""
-    recorder = recorder_of(in_operation(open_project(folder, needs="serving")))
+    project = in_operation(open_project(folder, needs="serving"))
+    recorder, latencies = recorder_of(project), latencies_of(project)
+
+    def step() -> bool:
+        found = recorder.step()
+        return (latencies is not None and latencies.step()) or found
+
     if not once:
-        loop(recorder.step, Stop() if stop is None else stop, PAUSE)
+        loop(step, Stop() if stop is None else stop, PAUSE)
     recorder.flush()
+    if latencies is not None:
+        latencies.step(now=True)
     recorder.close()
     if once:
         _tell_what_is_left(recorder)
@@ -57,6 +67,17 @@ def recorder_of(project: Project) -> Recorder:
     limit = project.contract.recording.shadow_log
     held = Held(project.ledger, model, logs, limit, lambda: aliases.current(model, "shadow"))
     return Recorder(project.layout, model, project.ledger, project.contract, reference_reader(project), held=held)
+
+
+def latencies_of(project: Project) -> Latencies | None:
+    """What counts how long answers took; None where the contract does not bound that."""
+    contract = project.contract
+    if contract.monitoring.slow is None:
+        return None
+    seconds = contract.serving.p99_ms / 1000
+    return Latencies(
+        project.ledger, contract.name, reference_reader(project), lambda: figures_of(project, contract.name, seconds)
+    )
 
 
 def reference_reader(project: Project) -> Callable[[int], Reference | None]:

@@ -7,6 +7,7 @@ import os
 import secrets
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -21,6 +22,7 @@ from shipworthy.refresh.workflow import Refresher
 from shipworthy.registry.aliases import Aliases
 from shipworthy.store.layout import Layout
 from shipworthy.store.leases import Leases
+from shipworthy.store.ledger import Entry
 from shipworthy.store.tables import window_counts
 from shipworthy.wiring.processes import Stop
 from shipworthy.wiring.project import Project, in_production, live_release, open_project
@@ -98,7 +100,7 @@ def read_standing(project: Project) -> Standing | None:
         live=live,
         live_since=_first_window(project, live) or now,
         now=now,
-        alarms=tuple(_seen(entry.id, entry.decode(Alarm)) for entry in ledger.entries("alarm", model)),
+        alarms=_seen(ledger.entries("alarm", model)),
         refreshes=tuple(entry.decode(Refresh) for entry in ledger.entries("refresh", model)),
         asked=tuple(key for key in asked if key is not None),
     )
@@ -134,8 +136,14 @@ def _failed(project: Project, trigger: Trigger, error: Exception) -> Refresh:
     )
 
 
-def _seen(id_: str, alarm: Alarm) -> AlarmSeen:
-    return AlarmSeen(id_, alarm.cause, alarm.release, alarm.event_time, alarm.words)
+def _seen(entries: Sequence[Entry]) -> tuple[AlarmSeen, ...]:
+    """Alarms that training anew may answer: it makes no request faster, and no caller keep to the contract."""
+    alarms = ((entry.id, entry.decode(Alarm)) for entry in entries)
+    return tuple(
+        AlarmSeen(id_, alarm.cause, alarm.release, alarm.event_time, alarm.words)
+        for id_, alarm in alarms
+        if alarm.cause != "requests"
+    )
 
 
 def _first_window(project: Project, release: int) -> int | None:

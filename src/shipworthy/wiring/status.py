@@ -8,12 +8,14 @@ from shipworthy import clock
 from shipworthy.dashboard.reading import read_view
 from shipworthy.dashboard.view import AlertView, RecorderView, StatusView
 from shipworthy.gate.waivers import Waivers, waivers
+from shipworthy.monitoring.installation import in_words
 from shipworthy.store.holding import holder_of
 from shipworthy.wiring import tracking
 from shipworthy.wiring.alert_lives import AlertLife, read_alerts
 from shipworthy.wiring.comparing import read_shadow
 from shipworthy.wiring.keys import trusted_keys
 from shipworthy.wiring.project import Project
+from shipworthy.wiring.promised import installation_of
 from shipworthy.wiring.record import lag_of
 from shipworthy.wiring.running import read_running
 
@@ -32,6 +34,7 @@ def read_status(project: Project) -> StatusView:
         running=_running(project),
         shadow=shadow if shadow is not None and shadow.runs else None,
         recorder=_recorder(project),
+        part=in_words(installation_of(project.ledger, model), model),
     )
     return msgspec.structs.replace(view, waiting=tracking.waiting(project))
 

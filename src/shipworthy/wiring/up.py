@@ -17,9 +17,11 @@ from shipworthy.serving.supervisor import Serving, Supervisor
 from shipworthy.store.holding import hold
 from shipworthy.store.layout import configuration
 from shipworthy.store.preparation import prepare
+from shipworthy.wiring.figures import note_figures
 from shipworthy.wiring.hosting import Fleet, layouts, with_something_live
 from shipworthy.wiring.processes import Stop
 from shipworthy.wiring.project import Project, in_production, live_release, open_project
+from shipworthy.wiring.promised import promise
 from shipworthy.wiring.roles import Roles
 from shipworthy.wiring.workers import Served, served
 
@@ -78,6 +80,7 @@ class How:
     room: Room = ROOM  # with `also`
     access_log: Path | None = None
     traces: bool = False
+    false_alarms: float | None = None  # a year, of all models together; None: each contract's alone
 
 
 def run_up(folder: Path, how: How) -> None:
@@ -90,6 +93,8 @@ def run_up(folder: Path, how: How) -> None:
             held.enter_context(hold(layout.state, f"shipworthy {'up' if how.roles else 'serve'}"))
             prepare(layout)  # an explicit start: an older ledger is brought up to this code
         projects = with_something_live([open_project(layout.project) for layout in found])
+        if how.roles:
+            promise(projects, how.false_alarms)
         stop = Stop()
         with (
             _serving(projects, how) as (supervisor, rollouts),
@@ -111,7 +116,7 @@ def _serving(projects: Sequence[Project], how: How) -> Iterator[tuple[Supervisor
     first = projects[0]
     contract, layout = in_production(first).contract, first.layout
     releases = [(project, live, served(project, live)) for project in projects for live in (live_release(project),)]
-    work = layout.state / "models" / contract.name / "serving"
+    work = layout.serving(contract.name)
     work.mkdir(parents=True, exist_ok=True)
     fleet = Fleet(work, how.room) if how.also else None
     serving = Serving(
@@ -126,6 +131,8 @@ def _serving(projects: Sequence[Project], how: How) -> Iterator[tuple[Supervisor
         access_log=how.access_log.resolve() if how.access_log is not None else None,
         traces=how.traces,
     )
+    for project in projects:
+        note_figures(project, serving.metrics)
     supervisor = Supervisor(serving, fleet.begin(releases) if fleet is not None else releases[0][2].folder)
     supervisor.start()
     rollouts = [

@@ -24,6 +24,7 @@ from shipworthy.wiring.comparing import shadow_lag
 from shipworthy.wiring.held_out import held_out
 from shipworthy.wiring.processes import Stop, loop
 from shipworthy.wiring.project import Project, open_project
+from shipworthy.wiring.promised import as_promised
 from shipworthy.wiring.record import lag_of, reference_reader
 from shipworthy.wiring.services import answering, in_operation, service_of
 
@@ -34,7 +35,7 @@ _logger = logging.getLogger(__name__)
 
 def run_watch(folder: Path, *, once: bool, stop: Stop | None = None) -> None:
     """Look at what has closed, and, unless `once`, at what closes."""
-    project = in_operation(open_project(folder, needs="serving"))
+    project = as_promised(in_operation(open_project(folder, needs="serving")))
     watch = Watch(project.layout, project.ledger, project.contract, facts_of(project))
     with delivery_of(project) as delivery:
 
