@@ -181,6 +181,14 @@ def test_a_drill_moves_every_slot(seasonal):
     assert [int(table.sum()) for table in made_up.of_payoffs(seasonal)] == [ROWS, ROWS]
 
 
+def test_a_window_made_up_of_many_thin_slots_is_spread_as_the_reference_is():
+    weekly = msgspec.structs.replace(HOURLY, season="hour-of-week")
+    frozen_ = reference(*hours(3, 24 * 21), weekly)
+    assert expected(frozen_).rows / len(expected(frozen_).by_slot) < 10
+    for payoff, counts in zip(frozen_.payoffs, expected(frozen_).of_payoffs(frozen_), strict=True):
+        assert counts / ROWS == pytest.approx(np.array(payoff.counts) / payoff.rows, abs=0.01)
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(["hour-of-day", "day-of-week", "hour-of-week"]), st.integers(0, 99), st.integers(1, 60_000))
 def test_thin_slots_are_pooled_and_every_slot_has_one_group(season, seed, rows):

@@ -65,11 +65,10 @@ def drill(reference: Reference, monitoring: Monitoring, watched: int, recent: Se
 def expected(reference: Reference) -> Counts:
     """A window of ROWS rows that are spread as the reference's are, over its slots too."""
     slots = (1,) if reference.slots is None else reference.slots.rows
-    rows = _spread(np.array(slots, dtype=np.float64), ROWS)
+    (rows,) = _spread([np.array(slots, dtype=np.float64)], [ROWS])
     tables = np.zeros((len(rows), empty(reference).table.shape[1]), dtype=np.int64)
     for index, (low, high) in enumerate(_places(reference)):
-        for slot, held in enumerate(rows.tolist()):
-            tables[slot, low:high] = _spread(_shares(reference, index, slot), held)
+        tables[:, low:high] = _spread([_shares(reference, index, slot) for slot in range(len(rows))], rows.tolist())
     cells = np.stack([tables.sum(axis=0), np.zeros_like(tables[0])])
     by_slot = tuple((slot, pack(tables[slot])) for slot in np.flatnonzero(rows).tolist())
     return msgspec.structs.replace(
@@ -100,11 +99,26 @@ def _move(cells: NDArray[np.int64], to: int, share: float) -> None:
     cells[to] += leaving.sum()
 
 
-def _spread(weights: NDArray[np.float64], rows: int) -> NDArray[np.int64]:
-    """Whole numbers of `rows` in all, in proportion; what is left over goes to the heaviest."""
-    whole = np.floor(weights / max(1.0, float(weights.sum())) * rows).astype(np.int64)
-    whole[int(weights.argmax())] += rows - int(whole.sum())
-    return whole
+def _spread(weights: Sequence[NDArray[np.float64]], rows: Sequence[int]) -> NDArray[np.int64]:
+    """(slots, n) whole numbers, in each slot as many as its rows, in proportion to its weights, (n,).
+
+    What rounding leaves of one slot counts in the next: a slot of six rows alone would hold the heaviest bins only, and
+    so would all of them together.
+    """
+    owed = np.zeros(len(weights[0]))
+    found = np.zeros((len(weights), len(owed)), dtype=np.int64)
+    for slot, (weight, held) in enumerate(zip(weights, rows, strict=True)):
+        owed += weight / max(1.0, float(weight.sum())) * held
+        found[slot] = np.clip(np.floor(owed), 0, None)
+        left = held - int(found[slot].sum())
+        nearest = np.argsort(found[slot] - owed, kind="stable")  # those that are owed most, first
+        if left >= 0:
+            found[slot] += left // len(owed)  # nothing but rounding is left, unless a slot has no weights at all
+            found[slot, nearest[: left % len(owed)]] += 1
+        else:
+            found[slot, [at for at in nearest[::-1] if found[slot, at]][:-left]] -= 1
+        owed -= found[slot]
+    return found
 
 
 def _shares(reference: Reference, index: int, slot: int) -> NDArray[np.float64]:
