@@ -10,6 +10,7 @@ from monitoring import world
 from shipworthy.contract.records import Monitoring
 from shipworthy.counts.windows import count
 from shipworthy.monitoring.drill import drill, expected, moved
+from shipworthy.monitoring.following import Following
 
 REFERENCE = world.reference()
 WATCHED = len(REFERENCE.payoffs)
@@ -54,3 +55,16 @@ def test_rows_are_moved_and_none_is_lost(share, index):
         assert (new >= 0).all()
         if place != index:
             assert np.array_equal(old, new)
+
+
+@pytest.mark.parametrize("begins_within", [True, False])
+def test_nothing_is_concluded_from_a_part_of_a_window(begins_within):
+    """A release that begins in the middle of a day sees rows of another kind than whole days hold."""
+    part = moved(REFERENCE, expected(REFERENCE), 0, 0.9)
+    following = Following(1, REFERENCE, Monitoring(), WATCHED, begins_within=begins_within)
+    first, second = following.follow(0, part).evidence, following.follow(REFERENCE.window, part).evidence
+    assert first.weighed is not begins_within
+    assert first.payoffs[0].distance == second.payoffs[0].distance > 0.5, "it is shown all the same"
+    assert (first.standing < -2) is begins_within
+    assert second.weighed
+    assert second.payoffs[0].strength > first.payoffs[0].strength

@@ -35,15 +35,27 @@ class Followed(msgspec.Struct, frozen=True):
 
 
 class Following:
-    """The evidence of one release; `watched` is the number of things that share the promise on false alarms."""
+    """The evidence of one release; `watched` is the number of things that share the promise on false alarms.
 
-    def __init__(self, release: int, reference: Reference, monitoring: Monitoring, watched: int) -> None:
+    `begins_within`: the release began to answer within its first window, which holds a part of the day (or hour) alone:
+    a morning differs from whole days although nothing has changed, so that nothing is bet on it.
+    """
+
+    def __init__(
+        self,
+        release: int,
+        reference: Reference,
+        monitoring: Monitoring,
+        watched: int,
+        *,
+        begins_within: bool = False,
+    ) -> None:
         monitoring = msgspec.structs.replace(monitoring, window=reference.window)
         self.release = release
         self.reference = reference if reference.regimes else settle(reference, monitoring)
         self.windows: list[int] = []  # starts of those that were followed
         self._chance = chance_a_window(monitoring)
-        self._watched = watched
+        self._watched, self._begins_within = watched, begins_within
         self._rates = Rates(monitoring, self.log_threshold)
         self._streams = [
             Evidence(np.array(payoff.by_group or payoff.counts), payoff.bins.ordered, regime)
@@ -59,7 +71,8 @@ class Following:
         """The evidence after one more window; windows are followed once each, in the order of time."""
         self.windows.append(start)
         tables, seen = by_group(self.reference, counts), as_seen(self.reference, counts)
-        readings = [stream.add(table) for stream, table in zip(self._streams, tables, strict=True)]
+        weighed = len(self.windows) > 1 or not self._begins_within
+        readings = [stream.add(table, weigh=weighed) for stream, table in zip(self._streams, tables, strict=True)]
         alert = select([reading.log_sum for reading in readings], self._chance, self._watched)
         confirmed = select([reading.log_product for reading in readings], CONFIRMING, self._watched)
         rates = self._rates.add(start, counts)
@@ -81,6 +94,7 @@ class Following:
             refused=counts.refused,
             rates=tuple(map(_rate_evidence, rates)),
             rates_standing=log10(above.log_standing),
+            weighed=weighed,
         )
         since = tuple(self.windows[reading.since] for reading in readings)
         return Followed(evidence, alert, since, above.chosen, tuple(rate.since for rate in rates))

@@ -52,8 +52,10 @@ class Evidence:
         self._burst = regime.burst if regime.bets == "row" else 1.0
         self._windows = 0
 
-    def add(self, counts: Table) -> Reading:
+    def add(self, counts: Table, *, weigh: bool = True) -> Reading:
         """The evidence after one more window of counts, shaped as the reference's. Time does not pass without rows.
+
+        Without `weigh` the window is looked at, and nothing is bet on it or learned from it.
 
         Where rows come in bursts of at most m, L^(1/m) is taken: its expectation is at most 1 however the rows of a
         burst depend on each other (Hoelder), and its logarithm is that of counts divided by m.
@@ -65,7 +67,7 @@ class Evidence:
         if rows:
             expected = held @ self._shares / rows
             distance = float(np.abs(seen.sum(axis=0) / rows - expected).sum() / 2)
-            for family in self._families:
+            for family in self._families if weigh else ():
                 family.add(seen / self._burst, self._windows)
         self._windows += 1
         strongest = max(self._families, key=lambda family: family.log_sum)

@@ -59,6 +59,7 @@ class WindowEvidence(msgspec.Struct, frozen=True):
     refused: dict[str, int]  # feature -> requests refused for it
     rates: tuple[RateEvidence, ...] = ()  # those that the contract bounds
     rates_standing: float = LEAST_LOG10  # log10 of their evidence over the threshold; alarms at 0
+    weighed: bool = True  # False: the release began to answer within it, and nothing is concluded from a part of one
 
 
 class MovedBin(msgspec.Struct, frozen=True):

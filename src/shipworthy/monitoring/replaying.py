@@ -30,13 +30,21 @@ class Replayed(msgspec.Struct, frozen=True):
 
 
 def replayed(
-    reference: Reference, windows: Mapping[int, Counts], monitoring: Monitoring, *, others: int = 0
+    reference: Reference,
+    windows: Mapping[int, Counts],
+    monitoring: Monitoring,
+    *,
+    others: int = 0,
+    begins_within: bool = False,
 ) -> Replayed:
     """Follow windows, by their starts, in the order of time.
 
-    others: things besides the payoffs that share the promise on false alarms.
+    others: things besides the payoffs that share the promise on false alarms. begins_within: the first window may
+    hold only a part of its time.
     """
-    following = Following(_NO_RELEASE, reference, monitoring, len(reference.payoffs) + others)
+    following = Following(
+        _NO_RELEASE, reference, monitoring, len(reference.payoffs) + others, begins_within=begins_within
+    )
     followed: list[tuple[int, Counts]] = []
     evidence: list[WindowEvidence] = []
     standing: list[tuple[int, float]] = []

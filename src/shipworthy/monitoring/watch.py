@@ -116,8 +116,9 @@ class Watch:
             if reference is None:
                 return None
             known = self._ledger.entries("evidence", self._model, subject=_subject(release))
+            monitoring = self._contract.monitoring
             self._releases[release] = _Watched(
-                Following(release, reference, self._contract.monitoring, sharing(reference, self._contract.monitoring)),
+                Following(release, reference, monitoring, sharing(reference, monitoring), begins_within=True),
                 {entry.decode(WindowEvidence).window for entry in known},
             )
         return self._releases[release]

@@ -62,7 +62,13 @@ def replay(task: Task) -> Replay:
         qualities = _qualities(task, reference, spool, closed)
     task.report("weigh the evidence", None)
     with_performance = task.monitoring.performance is not None and reference.promised is not None
-    found = replayed(reference.profile.reference, closed, task.monitoring, others=int(with_performance))
+    found = replayed(
+        reference.profile.reference,
+        closed,
+        task.monitoring,
+        others=int(with_performance),
+        begins_within=reference.until is None,  # a log begins when it begins; a period ends with a window
+    )
     left = sum(counts.rows for start, counts in counted.windows.items() if start >= open_from)
     notes = (*_notes(task, reference, counted), *_gaps(closed, task.monitoring.window), *_open(left))
     return _told(task, reference, closed, qualities, found, newest, notes)
