@@ -9,6 +9,7 @@ from monitoring.world import DAY, MODEL, REFERENCE, ROWS, rows
 
 from shipworthy.counts.windows import count
 from shipworthy.monitoring import causes, examples, stored
+from shipworthy.monitoring.alarming import told
 from shipworthy.monitoring.records import Alarm, Explained
 
 START = 100
@@ -60,8 +61,8 @@ def test_an_alarm_names_rows_of_the_bin_that_grew_most_of_its_own_release(world)
     low, high = map(float, of_wind[0].bin.split(" to "))
     assert low > 1, "the wind grew by 1.5, from about 0"
     assert all(low <= one.values["wind"] <= high for one in of_wind)
-    assert of_wind[0].prediction in alarm.words
-    assert all(str(one.values["wind"]) not in alarm.words for one in of_wind), "values do not leave with alerts"
+    assert of_wind[0].prediction in told(alarm)
+    assert all(str(one.values["wind"]) not in told(alarm) for one in of_wind), "values do not leave with alerts"
 
 
 def test_an_alarm_needs_no_table_and_no_column_to_be_raised(world, caplog):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import msgspec
-
 from shipworthy import clock
 from shipworthy.counts.reference import Reference
 from shipworthy.counts.windows import Counts
@@ -14,7 +12,7 @@ from shipworthy.monitoring.following import Followed, log10
 from shipworthy.monitoring.grouping import as_seen
 from shipworthy.monitoring.performance import Decline, Promised
 from shipworthy.monitoring.rates import WORDS
-from shipworthy.monitoring.records import VERSION, Alarm, Example, Moved, Quality
+from shipworthy.monitoring.records import VERSION, Alarm, Moved, Quality
 
 _NAMED = 3  # payoffs that the sentence names
 
@@ -48,13 +46,10 @@ def of_drift(
     )
 
 
-def with_examples(alarm: Alarm, examples: Sequence[Example]) -> Alarm:
-    """The alarm with rows to look at; the sentence names their ids, never what they hold, because it goes to others."""
-    if not examples:
-        return alarm
-    named = ", ".join(dict.fromkeys(one.prediction for one in examples[:_NAMED]))
-    words = f"{alarm.words}; rows to look at: {named}"
-    return msgspec.structs.replace(alarm, examples=tuple(examples), words=words)
+def told(alarm: Alarm) -> str:
+    """What goes to others: the sentence, and the ids of rows to look at, never what they hold."""
+    named = ", ".join(dict.fromkeys(one.prediction for one in alarm.examples[:_NAMED]))
+    return alarm.words + (f"; rows to look at: {named}" if named else "")
 
 
 def of_rates(followed: Followed, *, repeated: bool) -> Alarm:

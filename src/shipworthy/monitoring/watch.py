@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from shipworthy.contract.records import Contract, Monitoring
 from shipworthy.counts.reference import Reference
 from shipworthy.counts.windows import Counts
@@ -145,7 +147,7 @@ class Watch:
         reference = watched.following.reference
         alarm = alarming.of_drift(followed, reference, watched.windows, repeated=verdict == "again")
         rows = examples(self._layout.predictions(self._model), reference, watched.windows, alarm)
-        return alarming.with_examples(alarm, rows)
+        return msgspec.structs.replace(alarm, examples=tuple(rows))
 
     def _requests_alarm(self, watched: _Watched, followed: Followed) -> Alarm | None:
         verdict = self._verdict(watched.following.release, "requests", watched.requests)

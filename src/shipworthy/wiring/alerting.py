@@ -15,6 +15,7 @@ from shipworthy.alerts.records import Alert, Severity
 from shipworthy.alerts.webhook import Webhook
 from shipworthy.contract.records import Monitoring
 from shipworthy.errors import WrongUse
+from shipworthy.monitoring.alarming import told
 from shipworthy.monitoring.records import Alarm
 from shipworthy.monitoring.watch import Watch
 from shipworthy.recording.lagging import KIND as RECORDER
@@ -113,7 +114,7 @@ def of_alarm(model: str, entry: Entry) -> Alert:
     alarm = entry.decode(Alarm)
     title = f"{model}@{alarm.release}: {alarm.cause}"
     return Alert(
-        entry.id, model, alarm.cause, title, alarm.words, alarm.release, alarm.event_time, entry.at, lasting=True
+        entry.id, model, alarm.cause, title, told(alarm), alarm.release, alarm.event_time, entry.at, lasting=True
     )
 
 
