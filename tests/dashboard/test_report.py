@@ -7,7 +7,7 @@ import re
 import msgspec
 import pyarrow.parquet as pq
 import pytest
-from monitoring.world import CONTRACT, DAY, MODEL, World, opened
+from monitoring.world import CONTRACT, DAY, MODEL, REFERENCE, World, opened
 from replay.logs import log
 
 from shipworthy.dashboard.period import of_ledger, of_replay
@@ -122,3 +122,11 @@ def test_only_a_report_is_overwritten(replay, tmp_path):
         write(of_replay(replay), tmp_path / "log.parquet")
     with pytest.raises(ShipworthyError, match="there is no folder"):
         write(of_replay(replay), tmp_path / "none" / "report.html")
+
+
+def test_how_evidence_is_counted_is_said_in_words(world):
+    produced(world)
+    reference = msgspec.structs.replace(REFERENCE, origin="the 7 predictions recorded in May")
+    page = render(of_ledger(world.ledger, CONTRACT, None, None, reference))
+    assert all(regime.words in page for regime in reference.regimes)
+    assert "features are compared with the 7 predictions recorded in May" in page

@@ -24,6 +24,8 @@ def test_what_init_wrote_is_enough_to_ship(shipped):
         True,
         1,
     )
+    assert {one["payoff"] for one in status["counting"]} >= {"bmi", "prediction"}
+    assert all("bet a window" in one["words"] for one in status["counting"])  # a sample without times
     assert {check["check"]: check["outcome"] for check in status["live"]["checks"]} == dict.fromkeys(CHECKS, "passed")
     second, first = (entry.decode(Release) for entry in shipped.entries("release"))
     reasons = [next(one.reason for one in release.verdicts if one.check == "runtime") for release in (first, second)]

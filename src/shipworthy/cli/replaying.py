@@ -37,7 +37,7 @@ def say_replay(replay: Replay) -> None:
     for note in replay.notes:
         say_plain(f"  {note}")
     say(*(marked("undecided", sentence) for sentence in replay.cannot))
-    table("How evidence is counted", ("watched", "a bet a", "drift beyond"), _regimes(replay))
+    table("How evidence is counted", ("watched", "how, and why"), _regimes(replay))
     _say_alarms(replay)
     if replay.falls:
         _say_falls(replay)
@@ -64,7 +64,7 @@ def _say_log(replay: Replay) -> None:
 
 
 def _regimes(replay: Replay) -> list[Sequence[str]]:
-    return [(regime.payoff, regime.bets, f"{regime.drift:.0%}") for regime in replay.regimes]
+    return [(regime.payoff, regime.words) for regime in replay.regimes]
 
 
 def _say_alarms(replay: Replay) -> None:

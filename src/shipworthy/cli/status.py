@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shipworthy import clock
-from shipworthy.cli.console import marked, say, table
+from shipworthy.cli.console import marked, say, say_plain, table
 from shipworthy.dashboard.view import EvidenceView, ReleaseView, ShadowView, StatusView
 
 STRONGEST = 5  # payoffs shown
@@ -77,13 +77,23 @@ def _say_evidence(view: StatusView) -> None:
     for point in view.evidence:
         if view.live is not None and point.release == view.live.number:
             newest[point.payoff] = point
+    if view.compared:
+        say_plain(f"features are compared with {view.compared}, answers with those to the rows held out")
+    how = {one.payoff: one.how for one in view.counting}
     strongest = sorted(newest.values(), key=lambda point: -point.strength)[:STRONGEST]
     if strongest:
         table(
             "",
-            ("drift", "evidence (log10)", "alarm at", "moved (total variation)", "window"),
+            ("drift", "evidence (log10)", "alarm at", "moved (total variation)", "window", "counted"),
             [
-                (p.payoff, f"{p.strength:.2f}", f"{p.threshold:.2f}", f"{p.distance:.3f}", clock.to_iso(p.window)[:10])
+                (
+                    p.payoff,
+                    f"{p.strength:.2f}",
+                    f"{p.threshold:.2f}",
+                    f"{p.distance:.3f}",
+                    clock.to_iso(p.window)[:10],
+                    how.get(p.payoff, ""),
+                )
                 for p in strongest
             ],
         )

@@ -163,6 +163,7 @@ class Monitoring(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     refused: float | None = None  # share of rows that may be refused; None = nobody is told
     flagged: float | None = None  # share of rows that may be answered though a value breaks the contract
     slow: float | None = None  # share of requests that may take longer than serving.p99_ms
+    reference: str = "training"  # or a period of production, "2026-01-01..2026-03-31", or "training + " and a period
 
 
 class Retraining(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from shipworthy.contract import records
+from shipworthy.contract.periods import REFERENCE
 from shipworthy.contract.rules import (
     BOOLEAN,
     CATEGORIES,
@@ -159,6 +160,7 @@ MONITORING = Table(
         "refused": _share,
         "flagged": _share,
         "slow": _share,
+        "reference": REFERENCE,
     },
 )
 RETRAINING = Table(

@@ -84,6 +84,8 @@ class Reference(msgspec.Struct, frozen=True):
     holdout: Sample
     regimes: tuple[Regime, ...] = ()  # one a payoff, in its order; set by monitoring.self_consistency
     slots: Slots | None = None  # that windows are counted by, besides
+    origin: str = ""  # of the features, in words; "": the training history
+    origin_rows: str = ""  # digest of the ids of the predictions among them
 
     def sample(self, payoff: Payoff) -> Sample:
         """The rows a payoff's reference was made from."""

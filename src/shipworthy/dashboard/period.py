@@ -8,10 +8,11 @@ import msgspec
 
 from shipworthy import clock
 from shipworthy.contract.records import Contract
-from shipworthy.counts.reference import Regime
+from shipworthy.counts.reference import Reference, Regime
 from shipworthy.dashboard.reading import marks_of
 from shipworthy.dashboard.view import EvidenceView, Mark, QualityView
 from shipworthy.errors import WrongUse
+from shipworthy.monitoring.limits import cannot_promise
 from shipworthy.monitoring.records import Alarm, Example, Explained, Moved, Quality, WindowEvidence
 from shipworthy.refresh.records import Refresh
 from shipworthy.replay.quality import mean, words
@@ -88,8 +89,13 @@ def of_replay(replay: Replay) -> PeriodView:
     )
 
 
-def of_ledger(ledger: Ledger, contract: Contract, since: int | None, until: int | None) -> PeriodView:
-    """The report of a model in production, from windows that begin in [since, until). WrongUse where none does."""
+def of_ledger(
+    ledger: Ledger, contract: Contract, since: int | None, until: int | None, reference: Reference | None = None
+) -> PeriodView:
+    """The report of a model in production, from windows that begin in [since, until). WrongUse where none does.
+
+    reference: of the release that is live now.
+    """
     model, monitoring = contract.name, contract.monitoring
 
     def inside(instant: int) -> bool:
@@ -130,7 +136,16 @@ def of_ledger(ledger: Ledger, contract: Contract, since: int | None, until: int 
         evidence=evidence_of(shown),
         quality=quality_of(quality),
         marks=tuple(mark for mark in marks_of(ledger, model) if inside(mark.at)),
+        regimes=() if reference is None else reference.regimes,
+        cannot=() if reference is None else cannot_promise(reference, reference.regimes),
+        notes=_compared_with(reference),
     )
+
+
+def _compared_with(reference: Reference | None) -> tuple[str, ...]:
+    if reference is None or not reference.origin:
+        return ()
+    return (f"features are compared with {reference.origin}, answers with those to the rows held out",)
 
 
 def evidence_of(windows: Sequence[WindowEvidence]) -> tuple[EvidenceView, ...]:

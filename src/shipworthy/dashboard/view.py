@@ -125,6 +125,19 @@ class AlertView(msgspec.Struct, frozen=True):
     waiting: tuple[str, ...] = ()  # channels that have not taken it, with the reason
 
 
+class CountingView(msgspec.Struct, frozen=True):
+    """How evidence against one payoff is counted, so that the reference keeps the promise against itself."""
+
+    payoff: str
+    drift: float  # share of rows that may move
+    words: str  # how, and why
+
+    @property
+    def how(self) -> str:
+        """Without the reason."""
+        return self.words.partition(":")[0]
+
+
 class StatusView(msgspec.Struct, frozen=True):
     """Everything of one model on one page."""
 
@@ -149,3 +162,5 @@ class StatusView(msgspec.Struct, frozen=True):
     refreshing: str = ""  # the refresh under way, in plain words
     shadow: ShadowView | None = None  # only while there is one
     recorder: RecorderView | None = None  # None: not asked
+    counting: tuple[CountingView, ...] = ()  # of the live release
+    compared: str = ""  # what its features are compared with, where that is not the training history

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from shipworthy import digest
 from shipworthy.contract.records import Monitoring
+from shipworthy.counts import reference as counting
 from shipworthy.counts.reference import Payoff, Reference
 from shipworthy.counts.windows import Counts, encode
 from shipworthy.monitoring.familiar import familiar
@@ -53,6 +54,7 @@ class Following:
         monitoring = msgspec.structs.replace(monitoring, window=reference.window)
         self.release = release
         self.reference = reference if reference.regimes else settle(reference, monitoring)
+        self._identity = digest.of_bytes(counting.encode(self.reference))
         self.windows: list[int] = []  # starts of those that were followed
         self._chance = chance_a_window(monitoring)
         self._watched, self._begins_within = watched, begins_within
@@ -95,6 +97,7 @@ class Following:
             rates=tuple(map(_rate_evidence, rates)),
             rates_standing=log10(above.log_standing),
             weighed=weighed,
+            reference=self._identity,
         )
         since = tuple(self.windows[reading.since] for reading in readings)
         return Followed(evidence, alert, since, above.chosen, tuple(rate.since for rate in rates))

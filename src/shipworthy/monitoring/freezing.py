@@ -24,6 +24,8 @@ class Rows(msgspec.Struct, frozen=True):
 
     columns: Columns
     times: NDArray[np.int64] | None
+    words: str = ""  # what they are; "": the rows that the model was trained on
+    identity: str = ""  # digest of the ids of the predictions among them
 
 
 def frozen(
@@ -52,7 +54,7 @@ def built(
     if segment is not None and segment not in names:
         hint = did_you_mean(segment, names) or f"there are {', '.join(names)}"
         raise WrongUse(f"segment = {segment!r}: expected a feature that is watched ({hint})")
-    return counting.build(
+    reference = counting.build(
         features,
         history.columns,
         history.times,
@@ -62,6 +64,7 @@ def built(
         event_time=event_time,
         by=_by(monitoring, held.columns),
     )
+    return msgspec.structs.replace(reference, origin=history.words, origin_rows=history.identity)
 
 
 def narrowed(reference: Reference, monitoring: Monitoring) -> Reference:
@@ -69,6 +72,8 @@ def narrowed(reference: Reference, monitoring: Monitoring) -> Reference:
 
     What is dropped is large: a row of counts for each hour of each window.
     """
+    if reference.slots is None:
+        return reference
     settled = settle(reference, monitoring)
     needed = {regime.payoff for regime in settled.regimes if regime.groups}
     if not needed:

@@ -61,7 +61,7 @@ class Evidence:
         burst depend on each other (Hoelder), and its logarithm is that of counts divided by m.
         """
         seen = np.atleast_2d(counts).astype(np.float64)
-        held = seen.sum(axis=1)
+        held: Floats = seen.sum(axis=1)
         rows = held.sum()
         distance = 0.0
         if rows:
@@ -77,6 +77,14 @@ class Evidence:
             distance,
             strongest.since,
         )
+
+    def reaches(self, counts: Table, log_limit: float) -> bool:
+        """Whether the sum reaches a limit after one more window; nothing else is kept, which takes half of the time."""
+        seen = np.atleast_2d(counts).astype(np.float64)
+        if seen.any():
+            for family in self._families:
+                family.add_sums(seen / self._burst)
+        return float(_log_mean([family.log_sum for family in self._families])) >= log_limit
 
 
 def follow(reference: Sequence[int] | Table, ordered: int, regime: Regime, windows: Iterable[Table]) -> list[Reading]:
@@ -96,14 +104,17 @@ class _Fortunes:
         self._since = np.zeros(witness.experts, dtype=np.int64)  # where that begins
 
     def add(self, counts: Floats, index: int) -> None:
-        log_l, betting = self._witness.bet(counts)
-        log_l = np.where(betting, log_l, 0.0)
-        stake = np.where(betting, 0.0, -np.inf)
-        self._sums = np.minimum(log_l + np.logaddexp(self._sums, stake), _CAP)
+        log_l = self.add_sums(counts)
         self._products = self._products + log_l
         self._since = np.where(self._runs <= 0, index, self._since)
         self._runs = np.maximum(self._runs, 0.0) + log_l
+
+    def add_sums(self, counts: Floats) -> Floats:
+        log_l, betting = self._witness.bet(counts)
+        log_l = np.where(betting, log_l, 0.0)
+        self._sums = np.minimum(log_l + np.logaddexp(self._sums, np.where(betting, 0.0, -np.inf)), _CAP)
         self._witness.learn(counts)
+        return log_l
 
     @property
     def log_sum(self) -> float:
@@ -150,4 +161,4 @@ def _log_mean(logs: Sequence[float] | Floats) -> float:
     largest = values.max()
     if largest == -np.inf:
         return float("-inf")
-    return float(largest + np.log(np.exp(values - largest).mean()))
+    return float(largest + np.log(np.exp(values - largest).sum() / values.size))

@@ -60,6 +60,7 @@ class WindowEvidence(msgspec.Struct, frozen=True):
     rates: tuple[RateEvidence, ...] = ()  # those that the contract bounds
     rates_standing: float = LEAST_LOG10  # log10 of their evidence over the threshold; alarms at 0
     weighed: bool = True  # False: the release began to answer within it, and nothing is concluded from a part of one
+    reference: str = ""  # digest of reference.json, which this was held against; "": not said before there was a choice
 
 
 class MovedBin(msgspec.Struct, frozen=True):

@@ -49,6 +49,8 @@ def _settled(reference: Reference, payoff: Payoff, monitoring: Monitoring) -> tu
     """The first way of counting that keeps the promise on every stretch, and the payoff with its groups' counts."""
     trials = _trials(reference, payoff, monitoring)
     windows, sample = len(payoff.by_window), f"the {_SAMPLE[payoff.origin]}"
+    if payoff.origin == "feature" and reference.origin:
+        sample = reference.origin
     if windows >= FEWEST_FOR_ROWS:
         found = _of_rows(trials, reference.window) or _of_bursts(trials)
         if found is not None:
@@ -71,7 +73,7 @@ def _trials(reference: Reference, payoff: Payoff, monitoring: Monitoring) -> lis
         wanted: Sequence[Season] = TIMED if monitoring.season == "auto" and not slots.segment else (slots.season,)
         wanted = [one for one in wanted if len(wanted) == 1 or span >= FEWEST_CYCLES * CYCLE[one]]
         by_season = [Trial(reference, payoff, monitoring, season) for season in wanted]
-    apart = [trial for trial in by_season if trial.groups]
+    apart = [trial for trial in by_season if trial.groups and not trial.is_told_by_slot]
     named = monitoring.season not in ("auto", "none") or monitoring.segment is not None
     return apart if named and apart else [Trial(reference, payoff, monitoring, None), *apart]
 

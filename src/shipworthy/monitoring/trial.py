@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import log
+from math import log, sqrt
 
 import msgspec
 import numpy as np
@@ -13,7 +13,7 @@ from shipworthy.contract.records import Monitoring
 from shipworthy.counts.packing import unpack
 from shipworthy.counts.reference import Payoff, Reference, Regime, Sample
 from shipworthy.counts.slots import Season, Slots
-from shipworthy.monitoring.clustering import STRETCHES, design_effect
+from shipworthy.monitoring.clustering import STRETCHES, design_effect, persistence
 from shipworthy.monitoring.gathering import FEWEST_ORDERED, Evidence
 from shipworthy.monitoring.pooling import groups_of, of_hours_of_the_week, pooled
 from shipworthy.monitoring.promise import chance_a_window
@@ -21,6 +21,7 @@ from shipworthy.monitoring.witnesses.fixed import cells, half_lines
 
 _STEPS = 100  # drift is raised in hundredths
 _WORTH = 10  # independent rows that a window has to be worth before its bursts are bet on one by one
+_LITTLE = 0.5  # of a payoff's variety that its slots have to leave, to be watched by them first
 _LASTING = 2.5  # times as large as between windows the design effect between stretches may be, else spells outlast them
 
 
@@ -40,18 +41,32 @@ class Trial:
         counts = () if not self.groups else tuple(tuple(row) for row in self.whole.tolist())
         self.payoff = msgspec.structs.replace(payoff, by_group=counts)
 
+    @property
+    def is_told_by_slot(self) -> bool:
+        """Whether the slot says most of it: weekday by days of the week. Then there is little left to watch."""
+        if not self.groups:
+            return False
+        rows = self.whole.sum(axis=1, keepdims=True)
+        shares, pooled = self.whole / np.maximum(rows, 1), self.whole.sum(axis=0) / rows.sum()
+        within = float((rows * shares * (1 - shares)).sum() / rows.sum())
+        return within < _LITTLE * float((pooled * (1 - pooled)).sum())
+
     def by_row(self) -> Regime:
         """Rows one by one."""
         return self._regime("row")
 
     def by_burst(self) -> Regime | None:
-        """Rows one by one, bursts of them counted as one; None where there are none, or where they outlast windows."""
+        """Rows one by one, bursts of them counted as one; None where there are none, or where they outlast windows.
+
+        A level that lasts for days is no burst: to divide by it leaves the days dependent on each other.
+        """
         of_windows = [design_effect(self.windows, sets, len(self.windows)) for sets in self._sets()]
         once = self.once_a_window()
         lasting = max(once.cells_clustering, once.runs_clustering)
         burst = float(np.ceil(max(of_windows)))
         rows = float(np.median(self.windows.sum(axis=(1, 2))))
-        if burst < 2 or rows / burst < _WORTH or lasting > _LASTING * burst:
+        outlasting = max(persistence(self.windows, sets) for sets in self._sets()) > 2 / sqrt(len(self.windows))
+        if burst < 2 or rows / burst < _WORTH or lasting > _LASTING * burst or outlasting:
             return None
         clustering = max(burst, lasting)
         regime = self._regime("row")
@@ -88,7 +103,7 @@ class Trial:
 
     def _alarms(self, reference: NDArray[np.int64], windows: NDArray[np.int64], regime: Regime) -> bool:
         evidence = Evidence(reference, self.payoff.bins.ordered, regime)
-        return any(evidence.add(counts).log_sum >= self._limit for counts in windows)
+        return any(evidence.reaches(counts, self._limit) for counts in windows)
 
     def _regime(self, bets: str) -> Regime:
         plain = Regime(self.payoff.name, "row" if bets == "row" else "window", self.drift, "")

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import msgspec
 
 from shipworthy import clock
+from shipworthy.contract.periods import Period, period
 from shipworthy.errors import WrongUse
 
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _FORMS = "2013-01-01..2013-03-31, the first days of the log as in 90d, or a Parquet file or delta: table of its own"
-
-
-class Period(msgspec.Struct, frozen=True):
-    """Rows of the log from `start` to before `end`, ns since 1970, UTC."""
-
-    start: int
-    end: int
-    words: str
 
 
 class First(msgspec.Struct, frozen=True):
@@ -40,9 +31,8 @@ Wanted = Period | First | Sample
 
 def parse(text: str) -> Wanted:
     """What `--reference` names; WrongUse for anything else. A day that ends a period belongs to it."""
-    first, dots, last = text.partition("..")
-    if dots and not text.startswith("."):
-        return _period(text, first.strip(), last.strip())
+    if ".." in text and not text.startswith("."):
+        return _period(text)
     try:
         length = clock.duration(text)
     except ValueError:
@@ -62,12 +52,8 @@ def resolved(wanted: Period | First, first: int, window: int) -> Period:
     return Period(start, start + wanted.length, wanted.words)
 
 
-def _period(text: str, first: str, last: str) -> Period:
+def _period(text: str) -> Period:
     try:
-        start = clock.from_iso(first)
-        end = clock.from_iso(last) + (clock.DAY if _DAY.fullmatch(last) else 0)
+        return period(text)
     except ValueError as error:
         raise WrongUse(f"--reference {text}: expected two dates or instants, FIRST..LAST ({error})") from None
-    if end <= start:
-        raise WrongUse(f"--reference {text}: expected a period that ends after it has begun")
-    return Period(start, end, text)

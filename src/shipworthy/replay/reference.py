@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from shipworthy import clock
+from shipworthy.contract.periods import Period
 from shipworthy.contract.records import Feature, Metric, Monitoring
 from shipworthy.contract.study import study_columns
 from shipworthy.errors import DataViolation, WrongUse
@@ -22,7 +23,7 @@ from shipworthy.monitoring.self_consistency import settle
 from shipworthy.monitoring.tables import Profile, answers_of, features_of, made, times_of
 from shipworthy.replay.labels import classes_of, codes_of
 from shipworthy.replay.log import Log
-from shipworthy.replay.period import Period, Sample, Wanted, resolved
+from shipworthy.replay.period import Sample, Wanted, resolved
 from shipworthy.replay.records import ReferencePart
 from shipworthy.replay.roles import Roles
 from shipworthy.replay.rules import Rule

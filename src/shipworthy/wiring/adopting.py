@@ -18,6 +18,7 @@ from shipworthy.adoption.inputs import Chosen, choose, proposed, refusing
 from shipworthy.adoption.record import findings
 from shipworthy.adoption.records import Adoption
 from shipworthy.adoption.steps import next_steps
+from shipworthy.contract.periods import TRAINING
 from shipworthy.contract.reading import FILE, parse
 from shipworthy.contract.records import Contract, Feature
 from shipworthy.contract.study import Study
@@ -194,6 +195,11 @@ def _reference(found: _Found, work: Path) -> str:
     """What production will be compared with, if it is released: the sample. Why not, "" where it will be."""
     rows, answers = pq.read_table(work / SAMPLE), read_answers(work / SAMPLE_ANSWERS)
     contract = found.contract
+    if contract.monitoring.reference != TRAINING:
+        named = contract.monitoring.reference
+        return (
+            f'monitoring.reference = {named!r}: expected "training", a model is adopted with its sample to compare with'
+        )
     try:
         same = Rows(from_arrow(rows, found.features), None)
         event_time = contract.serving.event_time

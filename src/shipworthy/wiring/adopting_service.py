@@ -14,6 +14,8 @@ import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder
 from numpy.typing import NDArray
 
+from shipworthy.contract import periods
+from shipworthy.contract.periods import Period
 from shipworthy.contract.records import Contract
 from shipworthy.contract.sample import read_sample
 from shipworthy.counts import reference as counting
@@ -31,6 +33,7 @@ from shipworthy.registry.releases import Releases
 from shipworthy.rehearsal.payloads import rows_from_table
 from shipworthy.store.ledger import Entry
 from shipworthy.wiring.project import Project
+from shipworthy.wiring.recorded_period import recorded, rows_of
 from shipworthy.wiring.services import newest_service
 
 FEWEST = 100  # rows of a reference
@@ -82,6 +85,13 @@ def _reference(
 ) -> tuple[Literal["nothing", "sample", "recorded"], Reference | None]:
     if source.sample is not None and source.recorded is not None:
         raise WrongUse("--sample and --recorded: expected one of them, since one reference is made")
+    named = periods.compared(project.contract.monitoring.reference).period
+    if named is not None:
+        if source.sample is not None or source.recorded is not None:
+            raise WrongUse(f"--sample and --recorded: expected neither, monitoring.reference names {named.words}")
+        if not DeltaTable.is_deltatable(str(project.layout.predictions(project.contract.name))):
+            return "nothing", None  # the period is still to come: the service is entered to be recorded
+        return "recorded", _of_period(project, named)
     if source.sample is not None:
         if source.url is None:
             raise WrongUse("--sample needs --url: the service itself says what it answers to these rows")
@@ -99,6 +109,14 @@ def _built(
     same = Rows(columns, times)
     features, event_time = of_contract(contract.features), contract.serving.event_time
     return frozen(features, same, same, answers, contract.monitoring, event_time)
+
+
+def _of_period(project: Project, named: Period) -> Reference:
+    """What the service was asked in a period, and what it said: both are compared with."""
+    found = recorded(project, project.contract, named)
+    rows = rows_of(found, of_contract(project.contract.features))
+    answers = np.array(found.answers.to_pylist(), np.float64).reshape(found.rows.num_rows, -1)
+    return _built(project.contract, rows.columns, answers, rows.times)
 
 
 def _asked(

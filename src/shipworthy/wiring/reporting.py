@@ -9,6 +9,7 @@ from shipworthy.dashboard.period import PeriodView, of_ledger
 from shipworthy.dashboard.report import render
 from shipworthy.errors import WrongUse
 from shipworthy.wiring.project import Project
+from shipworthy.wiring.status import live_reference
 
 _SUFFIXES = (".html", ".htm")
 
@@ -19,7 +20,7 @@ def period_of(project: Project, since: str | None, until: str | None) -> PeriodV
     end = None if until is None else _instant("--until", until) + (clock.DAY if "T" not in until else 0)
     if start is not None and end is not None and end <= start:
         raise WrongUse(f"--since {since} --until {until}: expected a period that ends after it has begun")
-    return of_ledger(project.ledger, project.contract, start, end)
+    return of_ledger(project.ledger, project.contract, start, end, live_reference(project))
 
 
 def check(target: Path) -> Path:

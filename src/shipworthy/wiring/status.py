@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from shipworthy import clock
+from shipworthy.counts.reference import Reference, Regime
 from shipworthy.dashboard.reading import read_view
-from shipworthy.dashboard.view import AlertView, RecorderView, StatusView
+from shipworthy.dashboard.view import AlertView, CountingView, RecorderView, StatusView
 from shipworthy.gate.waivers import Waivers, waivers
 from shipworthy.monitoring.installation import in_words
 from shipworthy.store.holding import holder_of
@@ -16,8 +17,9 @@ from shipworthy.wiring.comparing import read_shadow
 from shipworthy.wiring.keys import trusted_keys
 from shipworthy.wiring.project import Project
 from shipworthy.wiring.promised import installation_of
-from shipworthy.wiring.record import lag_of
+from shipworthy.wiring.record import lag_of, reference_reader
 from shipworthy.wiring.running import read_running
+from shipworthy.wiring.services import answering
 
 _RANK = {"pending": 0, "failed": 1, "delivered": 2}
 
@@ -36,7 +38,23 @@ def read_status(project: Project) -> StatusView:
         recorder=_recorder(project),
         part=in_words(installation_of(project.ledger, model), model),
     )
-    return msgspec.structs.replace(view, waiting=tracking.waiting(project))
+    reference = live_reference(project)
+    return msgspec.structs.replace(
+        view,
+        waiting=tracking.waiting(project),
+        counting=() if reference is None else tuple(_counting(regime) for regime in reference.regimes),
+        compared="" if reference is None else reference.origin,
+    )
+
+
+def live_reference(project: Project) -> Reference | None:
+    """What the live release, or the service in its place, is watched against; None where nothing is."""
+    number = answering(project)
+    return None if number is None else reference_reader(project)(number)
+
+
+def _counting(regime: Regime) -> CountingView:
+    return CountingView(regime.payoff, regime.drift, regime.words)
 
 
 def alert_views(project: Project) -> tuple[AlertView, ...]:

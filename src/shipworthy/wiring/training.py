@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from shipworthy.contract.records import Value
+from shipworthy.contract import periods
+from shipworthy.contract.records import Contract, Value
 from shipworthy.counts import reference as counting
 from shipworthy.errors import Refused, WrongUse
 from shipworthy.lineage.records import Run
@@ -26,6 +27,7 @@ from shipworthy.training.trainer import Trained, train
 from shipworthy.wiring.adopted_release import attached
 from shipworthy.wiring.packaging import package
 from shipworthy.wiring.project import Project, Report
+from shipworthy.wiring.recorded_period import Recorded, recorded, rows_of, together
 
 TRUTHS = {"true": True, "false": False}
 
@@ -34,6 +36,7 @@ def train_project(project: Project, report: Report, changes: Mapping[str, str] |
     """Train the contract's model; `changes` are parameters as texts, read as the type that the contract gives them."""
     contract = project.contract
     overrides = {name: _typed(name, text, contract.parameters) for name, text in (changes or {}).items()}
+    make_reference = reference_maker(project, contract)
     return train(contract, project.state, package, make_reference, overrides=overrides, report=report)
 
 
@@ -51,7 +54,7 @@ def train_again(project: Project, live: Entry, report: Report, key: str) -> Entr
         contract,
         project.state,
         package,
-        make_reference,
+        reference_maker(project, contract),
         overrides=run.parameters,
         recipe=run,
         key=key,
@@ -67,19 +70,38 @@ def rebuild_run(project: Project, name: str, report: Report, how: How) -> Entry:
     return rebuild(run, project.state, report=report, how=how)
 
 
-def make_reference(trained: Trained) -> None:
-    """Write what monitoring will compare production with, and how evidence against it is to be counted."""
-    contract = trained.contract
-    answers = read_answers(trained.bundle / HOLDOUT_ANSWERS)
-    reference = frozen(
-        trained.features,
-        Rows(from_arrow(trained.history, trained.features), _times(trained, trained.history)),
-        Rows(from_arrow(trained.holdout, trained.features), _times(trained, trained.holdout)),
-        answers,
-        contract.monitoring,
-        contract.serving.event_time,
-    )
-    (trained.bundle / REFERENCE_FILE).write_bytes(counting.encode(reference))
+def reference_maker(project: Project, contract: Contract) -> Callable[[Trained], None]:
+    """Writes what monitoring will compare production with, and how evidence against it is to be counted.
+
+    Refused, before anything is trained, where the contract names a period of production that is not there.
+    """
+    compared = periods.compared(contract.monitoring.reference)
+    found = None if compared.period is None else recorded(project, contract, compared.period)
+
+    def make(trained: Trained) -> None:
+        reference = frozen(
+            trained.features,
+            _history(trained, found, training=compared.training),
+            Rows(from_arrow(trained.holdout, trained.features), _times(trained, trained.holdout)),
+            read_answers(trained.bundle / HOLDOUT_ANSWERS),
+            contract.monitoring,
+            contract.serving.event_time,
+        )
+        (trained.bundle / REFERENCE_FILE).write_bytes(counting.encode(reference))
+
+    return make
+
+
+def _history(trained: Trained, found: Recorded | None, *, training: bool) -> Rows:
+    """The rows that features are compared with."""
+    history = Rows(from_arrow(trained.history, trained.features), _times(trained, trained.history))
+    if found is None:
+        return history
+    produced = rows_of(found, trained.features)
+    if training:
+        both = together(history, produced)
+        return Rows(both.columns, both.times, f"the training history and the {found.words}", found.identity)
+    return Rows(produced.columns, produced.times, f"the {found.words}", found.identity)
 
 
 def _typed(name: str, text: str, parameters: Mapping[str, Value]) -> Value:

@@ -45,6 +45,7 @@ def _settled(
     if len(deaf) == len(found.payoffs):
         return Verdict(CHECK, "blocked", "the reference moves so much by itself that nothing can be watched", figures)
     remarks = [
+        f"features are compared with {found.origin}, answers with those to the rows held out" if found.origin else "",
         f"more drift allowed, because the reference itself moves: {', '.join(raised)}" if raised else "",
         f"cannot be watched: {', '.join(deaf)}" if deaf else "",
     ]
