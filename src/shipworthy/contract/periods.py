@@ -32,11 +32,14 @@ def period(text: str) -> Period:
     """FIRST..LAST, dates or instants; a day that ends a period belongs to it. ValueError for anything else."""
     first, dots, last = (part.strip() for part in text.partition(".."))
     if not dots:
-        raise ValueError("two dates or instants, FIRST..LAST")
-    start = clock.from_iso(first)
-    end = clock.from_iso(last) + (clock.DAY if _DAY.fullmatch(last) else 0)
+        raise ValueError("expected two dates or instants, FIRST..LAST")
+    try:
+        start = clock.from_iso(first)
+        end = clock.from_iso(last) + (clock.DAY if _DAY.fullmatch(last) else 0)
+    except ValueError as error:
+        raise ValueError(f"expected two dates or instants, FIRST..LAST ({error})") from None
     if end <= start:
-        raise ValueError("it ends before it has begun")
+        raise ValueError("expected a period that ends after it has begun")
     return Period(start, end, text.strip())
 
 
@@ -46,7 +49,7 @@ def compared(reference: str) -> Compared:
     training = TRAINING in parts
     periods = [period(part) for part in parts if part != TRAINING]
     if len(periods) > 1 or parts.count(TRAINING) > 1:
-        raise ValueError("one period, and training at most once")
+        raise ValueError("expected one period, and training at most once")
     return Compared(training, periods[0] if periods else None)
 
 

@@ -157,10 +157,10 @@ MONITORING = Table(
         "performance": _not_negative,
         "season": choice(records.Season),
         "segment": text("the name of a feature"),
+        "reference": REFERENCE,
         "refused": _share,
         "flagged": _share,
         "slow": _share,
-        "reference": REFERENCE,
     },
 )
 RETRAINING = Table(

@@ -56,4 +56,4 @@ def _period(text: str) -> Period:
     try:
         return period(text)
     except ValueError as error:
-        raise WrongUse(f"--reference {text}: expected two dates or instants, FIRST..LAST ({error})") from None
+        raise WrongUse(f"--reference {text}: {error}") from None
