@@ -5,12 +5,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
-from monitoring.world import DAY, MODEL, REFERENCE, ROWS, rows
+from monitoring.world import DAY, FEATURES, MODEL, REFERENCE, ROWS, rows
 
+from shipworthy.counts.reference import build
 from shipworthy.counts.windows import count
 from shipworthy.monitoring import causes, examples, stored
 from shipworthy.monitoring.alarming import told
-from shipworthy.monitoring.records import Alarm, Explained
+from shipworthy.monitoring.records import Alarm, Explained, Moved
 
 START = 100
 
@@ -135,3 +136,24 @@ def test_the_bin_that_grew_most_is_found_by_its_place_not_by_its_name():
     payoff = REFERENCE.payoffs[1]  # AA, UA, WN, other, new, null
     counts = np.array([10, 10, 10, 0, 70, 0])
     assert payoff.bins.labels[causes.grown(payoff, counts)] == "new"
+
+
+def test_rows_of_two_features_that_go_together_differently_are_found_by_both(world):
+    """A wind that has turned round with the carrier: the pair's own cell, and both values."""
+    columns, answers, _ = rows(1)
+    pair_of = build(FEATURES, columns, None, answers, None, window=DAY, pairs=1)
+    [index] = [place for place, payoff in enumerate(pair_of.payoffs) if payoff.origin == "joint"]
+    record(world, START, START + 1, 1.5)
+    columns, answers, _ = rows(START, 1.5)
+    counts = count(pair_of, columns, answers)
+    moved = Moved("wind × carrier", "joint", 9.0, START * DAY, 0.5, 0.05, "row", ())
+    alarm = msgspec.structs.replace(
+        raised(world), moved=(moved,), since=START * DAY, event_time=(START + 1) * DAY, release=1
+    )
+    found = examples.examples(world.layout.predictions(MODEL), pair_of, [(START * DAY, counts)], alarm)
+    assert len(found) == examples.EACH
+    cell = pair_of.payoffs[index].bins.labels[causes.grown(pair_of.payoffs[index], counts.of_payoffs(pair_of)[index])]
+    for one in found:
+        assert one.bin == cell
+        assert f"carrier {one.values['carrier']}" in cell
+        assert one.values["wind"] > 0

@@ -145,6 +145,7 @@ def _monitoring(study: Study) -> Iterator[str]:
     yield _line('false_alarms = "1 per year"', "for the model as a whole")
     yield _line(f'window = "{window}"', rows)
     yield _line('lateness = "6h"', "a row may come this much after newer ones")
+    yield _line("# pairs = 4", "also watch how so many pairs of features go together")
 
 
 def _window(study: Study) -> tuple[str, str]:

@@ -164,6 +164,7 @@ class Monitoring(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     refused: float | None = None  # share of rows that may be refused; None = nobody is told
     flagged: float | None = None  # share of rows that may be answered though a value breaks the contract
     slow: float | None = None  # share of requests that may take longer than serving.p99_ms
+    pairs: int = 0  # of features that are watched together, besides, those that depend on each other most
 
 
 class Retraining(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -161,6 +161,7 @@ MONITORING = Table(
         "refused": _share,
         "flagged": _share,
         "slow": _share,
+        "pairs": whole(0, 100),
     },
 )
 RETRAINING = Table(

@@ -20,7 +20,7 @@ from shipworthy.contract.records import FeatureType
 from shipworthy.models.records import NULL_TIMESTAMP
 
 Codes = NDArray[np.uint8]
-Kind = Literal["number", "category", "boolean"]
+Kind = Literal["number", "category", "boolean", "code"]  # code: values are bins already
 
 BINS = 20  # quantiles of a feature without atoms; a value that holds a share of 1/BINS is an atom
 LARGEST = 256  # a reference of more categories cannot tell its rare ones from new ones
@@ -67,6 +67,8 @@ class Finder:
         """The fine cell of every value of a block, (n,) with n <= BLOCK; its bin is `codes` of it."""
         if self._bins.kind == "category":
             return _assign_categories(self._bins, values)
+        if self._bins.kind == "code":
+            return values.astype(np.uint8, copy=False)
         numbers = _as_floats(values)
         if self._bins.kind == "boolean":
             truth: Codes = (numbers != 0).astype(np.uint8)

@@ -16,30 +16,32 @@ from numpy.typing import NDArray
 
 from shipworthy import digest
 from shipworthy.contract.records import Feature
-from shipworthy.counts import bins
+from shipworthy.counts import bins, joint
 from shipworthy.counts.bins import Bins
+from shipworthy.counts.joint import Pair
 from shipworthy.counts.outputs import UNIT, watched, whole_scores
 from shipworthy.counts.slots import Season, Slots
 from shipworthy.counts.tabulation import By, Segment, Timed, raw_slots
 from shipworthy.errors import WrongUse
 from shipworthy.models.records import Columns
 
-Origin = Literal["feature", "output"]
+Origin = Literal["feature", "joint", "output"]
 
 VERSION = 1
 
 
 class Payoff(msgspec.Struct, frozen=True):
-    """One thing that is watched: a feature, or something that the model says."""
+    """One thing that is watched: a feature, two features together, or something that the model says."""
 
     name: str
     origin: Origin
-    column: int  # index among the contract's features, or among the outputs
+    column: int  # index among the contract's features (of a pair the first one's), or among the outputs
     bins: Bins
     counts: tuple[int, ...]  # of the whole reference, one a bin
     by_window: tuple[tuple[int, ...], ...]  # the same for each window of its sample; () without times
     by_cell: bytes = b""  # and for each of its sample's cells, packed; none once regimes are settled
     by_group: tuple[tuple[int, ...], ...] = ()  # counts by its regime's groups of slots; () where they are pooled
+    pair: Pair | None = None  # of origin "joint": which features, and how they are cut
 
     @property
     def rows(self) -> int:
@@ -89,10 +91,10 @@ class Reference(msgspec.Struct, frozen=True):
 
     def sample(self, payoff: Payoff) -> Sample:
         """The rows a payoff's reference was made from."""
-        return self.history if payoff.origin == "feature" else self.holdout
+        return self.holdout if payoff.origin == "output" else self.history
 
 
-def build(
+def build(  # noqa: PLR0913 - two samples, and how they are cut
     features: Sequence[Feature],
     history: Columns,
     history_times: NDArray[np.int64] | None,
@@ -102,12 +104,13 @@ def build(
     window: int,
     event_time: str | None = None,
     by: By | None = None,
+    pairs: int = 0,
 ) -> Reference:
     """The reference of a release, before its regimes are settled.
 
     history: one array a feature, (n,), rows that the model was trained on; history_times: (n,) ns.
     answers: (m, k) to the rows held out; answer_times: (m,) ns. event_time: the feature that says when, not watched.
-    by: the slots that rows are told apart by, besides.
+    by: the slots that rows are told apart by, besides; pairs: of features that are counted together, besides.
     """
     if not len(answers) or not history or not len(history[0]):
         raise WrongUse("a reference needs at least one row of history and one that is held out")
@@ -125,6 +128,7 @@ def build(
         _payoff(name, "feature", names.index(name), of_feature, history[names.index(name)], trained)
         for name, of_feature in cells.items()
     ]
+    payoffs += _pairs(payoffs, names, history, trained, pairs)
     outputs = watched(answers)
     payoffs += [
         _payoff(name, "output", index, bins.build("float", values), values, tried)
@@ -183,9 +187,29 @@ def _payoff(name: str, origin: Origin, column: int, cells: Bins, values: NDArray
     )
 
 
+def _pairs(
+    features: Sequence[Payoff], names: Sequence[str], columns: Columns, timed: Timed, pairs: int
+) -> list[Payoff]:
+    sides = [joint.side(one.column, one.bins, one.counts) for one in features]
+    return [
+        msgspec.structs.replace(
+            _payoff(
+                joint.named(pair, names),
+                "joint",
+                pair.one.column,
+                joint.bins_of(pair, names),
+                pair.of(columns),
+                timed,
+            ),
+            pair=pair,
+        )
+        for pair in joint.strongest(sides, columns, pairs)
+    ]
+
+
 def _identity(payoffs: Sequence[Payoff], low: float, high: float, slots: Slots | None) -> str:
     """Windows that are counted alike may be added up."""
-    bins_of: list[object] = [[p.name, p.origin, p.column, p.bins] for p in payoffs]
+    bins_of: list[object] = [[p.name, p.origin, p.column, p.bins, *([p.pair] if p.pair else [])] for p in payoffs]
     by_slot: list[object] = [[slots.season, slots.segment, slots.size]] if slots is not None else []
     return digest.of_value([*bins_of, [low, high], *by_slot])
 

@@ -122,6 +122,8 @@ def count_by_window(
 def _values(
     payoff: Payoff, columns: Columns, outputs: Sequence[tuple[str, NDArray[np.float64]]]
 ) -> NDArray[np.generic]:
+    if payoff.pair is not None:
+        return payoff.pair.of(columns)
     return columns[payoff.column] if payoff.origin == "feature" else outputs[payoff.column][1]
 
 

@@ -138,7 +138,8 @@ def drift_words(moved: Sequence[Moved], since: int, *, repeated: bool = False) -
 def _moved_words(one: Moved) -> str:
     first = one.bins[0]
     change = f"“{first.bin}” {first.before:.0%} → {first.after:.0%}"
-    return f"{one.payoff} by {one.distance:.0%} of rows where {one.drift:.0%} is allowed ({change})"
+    together = " together" if one.origin == "joint" else ""
+    return f"{one.payoff}{together} by {one.distance:.0%} of rows where {one.drift:.0%} is allowed ({change})"
 
 
 def _day(instant: int) -> str:

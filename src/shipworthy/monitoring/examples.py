@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from shipworthy.contract.records import Feature
 from shipworthy.contract.study import type_of
-from shipworthy.counts.bins import assign
+from shipworthy.counts.bins import Codes, assign
 from shipworthy.counts.reference import Payoff, Reference
 from shipworthy.counts.windows import Counts
 from shipworthy.models.columns import from_arrow
@@ -52,23 +52,24 @@ def examples(
 class _Wanted:
     """Rows of one bin of one payoff."""
 
-    def __init__(self, payoff: Payoff, bin_: int) -> None:
-        self.payoff, self._bin = payoff, bin_
+    def __init__(self, payoff: Payoff, bin_: int, features: Sequence[str]) -> None:
+        """features: of which it is; two for a pair, none for what the model says."""
+        self.payoff, self._bin, self.features = payoff, bin_, features
         self.found: list[Example] = []
 
     @property
-    def column(self) -> str:
+    def columns(self) -> list[str]:
         """Where the table has its values; a prediction stands where else the score does."""
-        if self.payoff.origin == "feature":
-            return feature_column(self.payoff.name)
-        return "confidence" if self.payoff.name == "confidence" else "score"
+        if self.features:
+            return [feature_column(name) for name in self.features]
+        return ["confidence" if self.payoff.name == "confidence" else "score"]
 
     def take(self, rows: pa.Table, named: Sequence[str]) -> None:
         """Take rows of the bin, spread over the batch, until there are enough."""
-        values = _values(rows, self.column)
-        if values is None or len(self.found) >= EACH:
+        codes = self._codes(rows)
+        if codes is None or len(self.found) >= EACH:
             return
-        inside = np.flatnonzero(assign(self.payoff.bins, values) == self._bin)
+        inside = np.flatnonzero(codes == self._bin)
         missing = EACH - len(self.found)
         picked = inside[np.unique(np.linspace(0, len(inside) - 1, missing).astype(np.int64))] if len(inside) else inside
         label = self.payoff.bins.labels[self._bin]
@@ -76,6 +77,15 @@ class _Wanted:
             told = {name: _readable(row[feature_column(name)]) for name in named if feature_column(name) in row}
             answer = _readable(row["score"])
             self.found.append(Example(row["prediction_id"], row["id"], self.payoff.name, label, answer, told))
+
+    def _codes(self, rows: pa.Table) -> Codes | None:
+        """(n,) bin of every row; None where the table cannot tell."""
+        values = [_values(rows, column) for column in self.columns]
+        known = [one for one in values if one is not None]
+        if len(known) < len(values):
+            return None
+        pair = self.payoff.pair
+        return assign(self.payoff.bins, known[0]) if pair is None else pair.place(known[0], known[1])
 
 
 def _found(
@@ -85,11 +95,12 @@ def _found(
     tables = dict(zip((payoff.name for payoff in reference.payoffs), together.of_payoffs(reference), strict=True))
     payoffs = {payoff.name: payoff for payoff in reference.payoffs}
     wanted = [
-        _Wanted(payoffs[moved.payoff], grown(payoffs[moved.payoff], tables[moved.payoff]))
+        _wanted(reference, payoffs[moved.payoff], grown(payoffs[moved.payoff], tables[moved.payoff]))
         for moved in alarm.moved[:PAYOFFS]
     ]
-    named = [moved.payoff for moved in alarm.moved if moved.origin == "feature"][:VALUES]
-    columns = {"score", *map(feature_column, named), *(one.column for one in wanted)}
+    moved_features = [moved.payoff for moved in alarm.moved if moved.origin == "feature"]
+    named = list(dict.fromkeys([*(name for one in wanted for name in one.features), *moved_features]))[:VALUES]
+    columns = {"score", *map(feature_column, named), *(column for one in wanted for column in one.columns)}
     for rows in newest_rows(location, columns, LOOKED_THROUGH, Span(alarm.since, alarm.event_time)):
         of_alarm = _of_alarm(rows, alarm)
         for one in wanted:
@@ -97,6 +108,13 @@ def _found(
         if all(len(one.found) >= EACH for one in wanted):
             break
     return tuple(example for one in wanted for example in one.found)
+
+
+def _wanted(reference: Reference, payoff: Payoff, bin_: int) -> _Wanted:
+    if payoff.pair is not None:
+        sides = (payoff.pair.one, payoff.pair.other)
+        return _Wanted(payoff, bin_, [reference.features[side.column] for side in sides])
+    return _Wanted(payoff, bin_, [payoff.name] if payoff.origin == "feature" else [])
 
 
 def _of_alarm(rows: pa.Table, alarm: Alarm) -> pa.Table:

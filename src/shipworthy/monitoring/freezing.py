@@ -63,6 +63,7 @@ def built(
         window=monitoring.window,
         event_time=event_time,
         by=_by(monitoring, held.columns),
+        pairs=monitoring.pairs,
     )
     return msgspec.structs.replace(reference, origin=history.words, origin_rows=history.identity)
 

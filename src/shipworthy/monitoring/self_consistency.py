@@ -27,7 +27,7 @@ FEWEST_FOR_ROWS = 5 * STRETCHES  # below, silence is no sign that rows do not de
 FEWEST_CYCLES = 4  # of a season that nobody named, before it is looked for
 _DEAFER = 0.1  # rows by slot are worth this much more of a shift, because they see it in days and not in months
 
-_SAMPLE: dict[Origin, str] = {"feature": "training history", "output": "rows held out"}
+_SAMPLE: dict[Origin, str] = {"feature": "training history", "joint": "training history", "output": "rows held out"}
 
 
 def settle(reference: Reference, monitoring: Monitoring) -> Reference:

@@ -52,7 +52,7 @@ class Profile(msgspec.Struct, frozen=True):
     segment: str | None = None
 
 
-def profile(
+def profile(  # noqa: PLR0913 - a keyword each
     table: Any,
     *,
     score: str | None = None,
@@ -62,6 +62,7 @@ def profile(
     window: str = "1d",
     season: Season = "auto",
     segment: str | None = None,
+    pairs: int = 0,
 ) -> Profile:
     """The profile of a reference table (n >= 1 rows): bins, counts, and counts by window where it has times.
 
@@ -70,6 +71,7 @@ def profile(
     with the types they have here, or as the contract's records; None: all that could be inputs. window: "1d", "1h", ….
     season: hold rows against those of the same "hour-of-day", "day-of-week" or "hour-of-week"; "auto": where the
     reference needs it; "none". segment: a feature, to hold rows against those with the same value of it instead.
+    pairs: so many pairs of features, those that depend on each other most, are watched together, besides.
     WrongUse, DataViolation for a column that is not there or holds what it cannot.
     """
     rows = as_table(table)
@@ -84,7 +86,7 @@ def profile(
     chosen = features_of(rows, features, leave_out=(answer, *([time] if time is not None else [])))
     if season not in get_args(Season):
         raise WrongUse(f"season = {season!r}: expected {', '.join(get_args(Season))}")
-    wanted = Monitoring(window=clock.duration(window), season=season, segment=segment)
+    wanted = Monitoring(window=clock.duration(window), season=season, segment=segment, pairs=pairs)
     found = made(rows, rows, chosen, answer, task, time, wanted)
     return msgspec.structs.replace(found, reference=narrowed(found.reference, wanted))
 
