@@ -11,6 +11,7 @@ from monitoring.world import CONTRACT, DAY, MODEL, REFERENCE, changed
 from sqlalchemy import insert
 
 from shipworthy.counts.windows import empty, encode, latencies, refusals
+from shipworthy.dashboard.reading import read_view
 from shipworthy.monitoring.promise import chance_a_window
 from shipworthy.monitoring.rates import Rate, Share, bounds, share
 from shipworthy.monitoring.records import Alarm, WindowEvidence
@@ -65,6 +66,17 @@ def test_a_rate_above_its_bound_alarms_once_and_says_which_by_how_much_and_since
     assert alarm.since == (START + 10) * DAY
     assert alarm.window < (START + 20) * DAY
     assert [one.strength >= alarm.threshold for one in alarm.rates] == [True]
+
+
+def test_the_page_shows_a_rate_beside_the_payoffs(world):
+    world.contract = PROMISED
+    world.days(START, START + 3)
+    extra(world, START, START + 3, requests(1_000, 50))
+    world.watch().step()
+    view = read_view(world.ledger, world.contract, waivers=(), alerts=(), running="")
+    [first, _] = [point for point in view.evidence if point.payoff == "requests slow"]
+    assert (first.window, first.distance) == (START * DAY, 0.05)
+    assert first.strength > 0
 
 
 def test_rates_within_their_bounds_and_those_that_nobody_bounds_are_silent(world):

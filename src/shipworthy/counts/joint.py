@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from shipworthy.counts.bins import Bins, Codes, assign
+from shipworthy.counts.bins import BLOCK, Bins, Codes, finder
 from shipworthy.models.records import Columns
 
 QUARTERS = (0.25, 0.5, 0.75)
@@ -35,7 +35,12 @@ class Side(msgspec.Struct, frozen=True):
 
     def place(self, values: NDArray[np.generic]) -> Codes:
         """(n,) group of every value."""
-        return np.array(self.groups, dtype=np.uint8)[assign(self.bins, values)]
+        find = finder(self.bins)
+        group_of = np.array(self.groups, dtype=np.uint8)[find.codes]
+        found = np.empty(len(values), dtype=np.uint8)
+        for start in range(0, len(values), BLOCK):
+            np.take(group_of, find(values[start : start + BLOCK]), out=found[start : start + BLOCK], mode="clip")
+        return found
 
 
 class Pair(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ import msgspec
 from shipworthy import clock
 from shipworthy.contract.records import Contract
 from shipworthy.counts.reference import Reference, Regime
-from shipworthy.dashboard.reading import marks_of
+from shipworthy.dashboard.reading import marks_of, points_of
 from shipworthy.dashboard.view import EvidenceView, Mark, QualityView
 from shipworthy.errors import WrongUse
 from shipworthy.monitoring.limits import cannot_promise
@@ -150,11 +150,7 @@ def _compared_with(reference: Reference | None) -> tuple[str, ...]:
 
 def evidence_of(windows: Sequence[WindowEvidence]) -> tuple[EvidenceView, ...]:
     """One point a window and payoff."""
-    return tuple(
-        EvidenceView(window.window, window.release, one.payoff, one.strength, window.threshold, one.distance)
-        for window in windows
-        for one in window.payoffs
-    )
+    return tuple(point for window in windows for point in points_of(window))
 
 
 def quality_of(qualities: Sequence[Quality]) -> tuple[QualityView, ...]:

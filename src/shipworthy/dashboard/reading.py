@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from shipworthy import clock
 from shipworthy.contract.records import Contract
@@ -100,11 +100,18 @@ def _sandbox(ledger: Ledger, release: Release) -> str:
 
 def _evidence(ledger: Ledger, model: str) -> tuple[EvidenceView, ...]:
     windows = [entry.decode(WindowEvidence) for entry in ledger.entries("evidence", model)]
-    return tuple(
-        EvidenceView(window.window, window.release, one.payoff, one.strength, window.threshold, one.distance)
-        for window in sorted(windows, key=lambda window: (window.window, window.release))
-        for one in window.payoffs
-    )
+    in_order = sorted(windows, key=lambda window: (window.window, window.release))
+    return tuple(point for window in in_order for point in points_of(window))
+
+
+def points_of(window: WindowEvidence) -> Iterator[EvidenceView]:
+    """One point a payoff and rate; of a rate, its share stands where a payoff's distance does."""
+    for one in window.payoffs:
+        yield EvidenceView(window.window, window.release, one.payoff, one.strength, window.threshold, one.distance)
+    for rate in window.rates:
+        share = rate.bad / max(1, rate.of)
+        name = f"requests {rate.rate}"
+        yield EvidenceView(window.window, window.release, name, rate.strength, window.threshold, share)
 
 
 def _quality(ledger: Ledger, model: str) -> tuple[QualityView, ...]:

@@ -24,6 +24,7 @@ from shipworthy.counts.reference import Payoff, Reference
 from shipworthy.counts.windows import Counts
 from shipworthy.models.columns import from_arrow
 from shipworthy.monitoring.causes import grown, total
+from shipworthy.monitoring.grouping import as_seen
 from shipworthy.monitoring.records import Alarm, Example
 from shipworthy.monitoring.stored import Span, feature_column, newest_rows
 
@@ -93,7 +94,7 @@ def _found(
 ) -> tuple[Example, ...]:
     together = total(reference, [counts for start, counts in windows if start >= alarm.since])
     tables = dict(zip((payoff.name for payoff in reference.payoffs), together.of_payoffs(reference), strict=True))
-    payoffs = {payoff.name: payoff for payoff in reference.payoffs}
+    payoffs = {payoff.name: payoff for payoff in as_seen(reference, together).payoffs}
     wanted = [
         _wanted(reference, payoffs[moved.payoff], grown(payoffs[moved.payoff], tables[moved.payoff]))
         for moved in alarm.moved[:PAYOFFS]
