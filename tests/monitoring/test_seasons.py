@@ -67,7 +67,9 @@ def test_the_same_season_raises_no_alarm_and_a_shift_within_it_does(seasonal):
     assert alarms_of_wind(seasonal, windows(seasonal, *hours(1, 24 * 20))) == []
     moved = alarms_of_wind(seasonal, windows(seasonal, *hours(2, 24 * 4, shift=0.6)))
     assert moved
-    assert moved[0].distance == pytest.approx(0.24, abs=0.06)  # not what a season adds to it
+    assert moved[0].distance == pytest.approx(
+        0.24, abs=0.08
+    )  # not what a season adds to it; an hour or two of few rows say it
 
 
 def test_without_slots_the_reference_raises_alarms_against_itself():

@@ -132,8 +132,9 @@ class _Fortunes:
 def _witnesses(shares: Floats, rows: Floats, ordered: int, regime: Regime) -> list[Witness]:
     """Learned sets, the clipped ratio, cells, and runs of ordered bins, each with the radius that it needs.
 
-    Row by row evidence is strong enough to pay for a bet on every interval; a window that counts once is not, and bets
-    on half-lines. shares: (groups, bins); rows: (groups,).
+    Half-lines are few and need the smallest radius, so that a shift to one side is found soonest. Row by row evidence
+    is strong enough to pay for a bet on every interval, too; a window that counts once is not. shares: (groups, bins);
+    rows: (groups,).
     """
     bins, bets = shares.shape[1], regime.bets
     both = max(regime.cells_clustering, regime.runs_clustering)
@@ -147,12 +148,12 @@ def _witnesses(shares: Floats, rows: Floats, ordered: int, regime: Regime) -> li
         Likelihood(shares, any_set, bets),
         Fixed(cells(bins), shares, within(regime.cells_clustering, partial(radius.of_cells, bins)), bets),
     ]
+    if ordered >= FEWEST_ORDERED:
+        sided = within(regime.runs_clustering, radius.of_half_lines)
+        found.append(Fixed(half_lines(ordered, bins), shares, sided, bets))
     if ordered >= FEWEST_ORDERED and bets == "row":
         runs = within(regime.runs_clustering, radius.of_intervals)
         found.append(Fixed(intervals(ordered, bins), shares, runs, bets))
-    elif ordered >= FEWEST_ORDERED:
-        runs = within(regime.runs_clustering, radius.of_half_lines)
-        found.append(Fixed(half_lines(ordered, bins), shares, runs, bets))
     return found
 
 

@@ -19,7 +19,7 @@ def least_shift(payoff: Payoff, regime: Regime, window: int) -> float:
     for_cells, for_runs = rows / regime.cells_clustering, rows / regime.runs_clustering
     found = [radius.of_any_set(bins, min(for_cells, for_runs)), radius.of_cells(bins, for_cells)]
     if payoff.bins.ordered >= FEWEST_ORDERED:
-        found.append(radius.of_intervals(for_runs) if regime.bets == "row" else radius.of_half_lines(for_runs))
+        found.append(radius.of_half_lines(for_runs))
     return regime.drift + min(found)
 
 
