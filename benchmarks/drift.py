@@ -30,7 +30,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from monitoring_parts import judging, ours
-from monitoring_parts.detectors import PEERS
+from monitoring_parts.detectors import HOMES, PEERS
 from monitoring_parts.judging import Said, finite
 from monitoring_parts.real import LOCKS, STREAMS
 from monitoring_parts.scenarios import NULLS, Job, drifts, nulls
@@ -81,20 +81,21 @@ def by_ours(jobs: Sequence[Job]) -> tuple[Said, float]:
     return Said([one for one, _ in told], fires), float(np.mean([bets == "row" for _, bets in told]))
 
 
-def write(jobs: Sequence[Job], folder: Path) -> None:
-    """What the peers read."""
+def write(jobs: Sequence[Job], folder: Path, labels: Sequence[np.ndarray] | None = None) -> None:
+    """What the peers read; labels: (windows, rows) of each job, the reference's first."""
     (folder / "said").mkdir()
-    described = [{"category": job.category, "watched": job.watched} for job in jobs]
+    described = [{"category": job.category, "watched": job.watched, "column": job.column} for job in jobs]
     (folder / "jobs.json").write_text(json.dumps(described))
     for number, job in enumerate(jobs):
-        np.savez(folder / f"{number}.npz", reference=job.reference, windows=job.windows)
+        more = {} if labels is None else {"labels": labels[number]}
+        np.savez(folder / f"{number}.npz", reference=job.reference, windows=job.windows, **more)
 
 
 def by_peer(who: str, jobs: Sequence[Job], folder: Path) -> Said:
     """What a peer says, in its own environment. Unavailable."""
     script = Path(__file__).resolve().parent / "monitoring_parts" / "detectors.py"
     done = subprocess.run(
-        [str(python_of(who, LOCKS)), str(script), who, str(folder)],
+        [str(python_of(HOMES.get(who, who), LOCKS)), str(script), who, str(folder)],
         capture_output=True,
         text=True,
         check=False,

