@@ -14,6 +14,7 @@ from shipworthy.dashboard.view import (
     RecorderView,
     ReleaseView,
     ShadowView,
+    SliceView,
     StatusView,
 )
 
@@ -39,7 +40,8 @@ def evidence() -> tuple[EvidenceView, ...]:
 
 def quality() -> tuple[QualityView, ...]:
     return tuple(
-        QualityView(START + day * DAY, 1 + day // 30, 0.7 + 0.05 * math.sin(day / 5), 600) for day in range(60)
+        QualityView(START + day * DAY, 1 + day // 30, 0.7 + 0.05 * math.sin(day / 5), 600, 0.71, 0.01)
+        for day in range(60)
     )
 
 
@@ -72,6 +74,11 @@ def status() -> StatusView:
         releases=(second, first),
         evidence=evidence(),
         quality=quality(),
+        quality_words=("auc 0.71 ± 0.02 on the 600 labelled rows of 2013-05-30",),
+        slices=(
+            SliceView("carrier", "UA", 900, 400, 0.72, 0.01, 0.73, 0.01, 0.74, ""),
+            SliceView("carrier", "HA", 9, 3, None, None, 0.7, 0.1, 0.71, "cannot be judged by 3 labelled rows"),
+        ),
         marks=MARKS,
         alerts=(AlertView(START + 28 * DAY, "temp moved", "delivered"),),
         waivers=("runtime is waived until 2027-01-31 by ann: no converter",),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,7 @@ from shipworthy import clock
 from shipworthy.contract.records import Contract, Feature, Gate, Labels, Model, Monitoring, Purpose, Retraining
 from shipworthy.counts.reference import Reference, build
 from shipworthy.counts.windows import count, encode
+from shipworthy.monitoring.basis import Basis, HeldRows
 from shipworthy.monitoring.performance import Promised
 from shipworthy.monitoring.self_consistency import settle
 from shipworthy.monitoring.watch import Facts, Watch
@@ -63,6 +64,20 @@ def reference() -> Reference:
 
 
 REFERENCE = reference()
+BASIS = Basis("auc", (False, True), Promised(GATE, 4_000))  # of a release that keeps no rows to estimate from
+
+
+def held_out() -> HeldRows:
+    """The same days, as rows held out with their labels."""
+    parts = [rows(1_000 + day) for day in range(40)]
+    return HeldRows(
+        target=np.concatenate([part[2] for part in parts]).astype(object),
+        answers=np.concatenate([part[1] for part in parts]),
+        windows=np.repeat(np.arange(40), ROWS),
+        columns={
+            feature.name: np.concatenate([part[0][index] for part in parts]) for index, feature in enumerate(FEATURES)
+        },
+    )
 
 
 @dataclass
@@ -74,13 +89,13 @@ class World:
     live: set[int] = field(default_factory=lambda: {1})
     answered: dict[str, int] = field(default_factory=dict)
     contract: Contract = CONTRACT
+    basis: Basis = BASIS
 
     def watch(self, ledger: Ledger | None = None) -> Watch:
         """A watch as a process that has just begun would have it."""
         facts = Facts(
             reference_of=lambda _: REFERENCE,
-            classes_of=lambda _: (False, True),
-            promised_of=lambda _: Promised(GATE, 4_000),
+            basis_of=lambda _: self.basis,
             live=lambda: self.live,
             answered=lambda: self.answered,
         )
@@ -104,29 +119,44 @@ class World:
         newest = last * DAY - 1
         connection.execute(insert(progress).values(model=MODEL, source="w0", newest=newest))
 
-    def predict(self, first: int, last: int, noise: float = 0.0) -> None:
+    def predict(self, first: int, last: int, noise: float = 0.0, shift: float = 0.0) -> None:
         """Record the predictions of days, one Delta commit a day; a caller's id is "<day>/<row>"."""
         for day in range(first, last):
-            _, answers, _ = rows(day, noise=noise)
+            (wind, carrier), answers, _ = rows(day, shift, noise=noise)
             table = pa.table(
                 {
                     "prediction_id": [f"1-w0-0-{day}-{row}" for row in range(ROWS)],
                     "id": pa.array([f"{day}/{row}" if row % 2 else None for row in range(ROWS)], pa.string()),
                     "release": pa.array([1] * ROWS, pa.int32()),
                     "window": pa.array([day * DAY // 1000] * ROWS, pa.timestamp("us", tz="UTC")),
+                    "features": pa.StructArray.from_arrays([wind, carrier.tolist()], names=["wind", "carrier"]),
                     "values": pa.array(answers.tolist()),
                 }
             )
             write_deltalake(str(self.layout.predictions(MODEL)), table, mode="append")
 
-    def tell(self, first: int, last: int, part: slice = slice(None), noise: float = 0.0, known: float = 1.5) -> None:
+    def tell(
+        self,
+        first: int,
+        last: int,
+        part: slice = slice(None),
+        noise: float = 0.0,
+        known: float = 1.5,
+        shift: float = 0.0,
+    ) -> None:
         """Append the truths of days, by prediction id where the caller gave no id, known so many days later."""
         for day in range(first, last):
-            _, _, late = rows(day, noise=noise)
-            keys = [f"{day}/{row}" if row % 2 else f"1-w0-0-{day}-{row}" for row in range(ROWS)]
-            at = pa.array([int((day + known) * DAY) // 1000] * ROWS, pa.timestamp("us", tz="UTC"))
-            table = pa.table({"id": keys, "late": late, "known_at": at}).take(np.arange(ROWS)[part])
-            write_deltalake(str(self.layout.project / "outcomes"), table, mode="append")
+            self._append(day, rows(day, shift, noise=noise)[2], part, known)
+
+    def tell_of(self, day: int, change: Callable[[np.ndarray], np.ndarray]) -> None:
+        """Append the truths of a day, changed."""
+        self._append(day, change(rows(day)[2]), slice(None), 1.5)
+
+    def _append(self, day: int, late: np.ndarray, part: slice, known: float) -> None:
+        keys = [f"{day}/{row}" if row % 2 else f"1-w0-0-{day}-{row}" for row in range(ROWS)]
+        at = pa.array([int((day + known) * DAY) // 1000] * ROWS, pa.timestamp("us", tz="UTC"))
+        table = pa.table({"id": keys, "late": late, "known_at": at}).take(np.arange(ROWS)[part])
+        write_deltalake(str(self.layout.project / "outcomes"), table, mode="append")
 
     def bodies(self, kind: str) -> dict[str | None, bytes]:
         """What the ledger holds of a kind, by key."""

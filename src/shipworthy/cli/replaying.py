@@ -7,6 +7,8 @@ from pathlib import Path
 
 from shipworthy import clock
 from shipworthy.cli.console import Progress, marked, say, say_json, say_plain, table
+from shipworthy.cli.status import say_quality
+from shipworthy.dashboard.judging import sentences, slice_views
 from shipworthy.dashboard.period import of_replay
 from shipworthy.replay.quality import words
 from shipworthy.replay.records import Compared, Replay
@@ -41,6 +43,7 @@ def say_replay(replay: Replay) -> None:
     _say_alarms(replay)
     if replay.falls:
         _say_falls(replay)
+    say_quality(sentences(replay.quality), slice_views(replay.quality), replay.metric or "")
     if replay.compared:
         _say_compared(replay)
 
@@ -82,7 +85,7 @@ def _say_falls(replay: Replay) -> None:
 
 
 def _say_compared(replay: Replay) -> None:
-    labelled = bool(replay.quality)
+    labelled = any(one.labelled for one in replay.quality)
     columns = ["rule", "pages", "runs of windows", "the first"]
     columns += ["before quality fell", "after", "without"] if labelled else []
     rows = [_compared(one, labelled=labelled) for one in (*replay.compared, _ours(replay))]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from shipworthy import clock
 from shipworthy.cli.console import marked, say, say_plain, table
-from shipworthy.dashboard.view import EvidenceView, ReleaseView, ShadowView, StatusView
+from shipworthy.dashboard.judging import RECENT
+from shipworthy.dashboard.view import EvidenceView, ReleaseView, ShadowView, SliceView, StatusView
 
 STRONGEST = 5  # payoffs shown
-RECENT = 8  # marks shown
+MARKS = 8  # that are shown
 KINDS = {"alarm": "blocked", "held": "waived", "released": "passed", "broken input": "blocked", "failed": "blocked"}
 
 
@@ -34,12 +37,35 @@ def say_status(view: StatusView) -> None:
         for channel in alert.waiting:
             say("  " + marked("undecided", channel))
     _say_evidence(view)
-    if view.quality:
-        newest = view.quality[-1]
-        day = clock.to_iso(newest.window)[:10]
-        say(f"quality: {view.metric} {newest.value:.4f} on the {newest.rows:,} labelled rows of {day}")
-    for mark in view.marks[-RECENT:]:
+    say_quality(view.quality_words, view.slices, view.metric)
+    for mark in view.marks[-MARKS:]:
         say(marked(KINDS.get(mark.kind, ""), f"{clock.to_iso(mark.at)[:10]}  {mark.kind:<12} {mark.words}"))
+
+
+def say_quality(words: Sequence[str], slices: Sequence[SliceView], metric: str) -> None:
+    """What is known of quality, and of its slices."""
+    say_plain(*(f"quality: {sentence}" for sentence in words))
+    if slices:
+        columns = ("slice", "rows", "labelled", metric, "estimated", "held out", "")
+        table(f"{metric} by slice, over the newest {RECENT} windows", columns, [_slice(one) for one in slices])
+
+
+def _slice(one: SliceView) -> Sequence[str]:
+    return (
+        f"{one.feature} = {one.value}",
+        f"{one.rows:,}",
+        f"{one.labelled:,}",
+        _give(one.quality, one.error),
+        _give(one.estimated, one.estimated_error),
+        _give(one.held_out, None),
+        one.cannot_judge,
+    )
+
+
+def _give(value: float | None, error: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.4g}" if error is None else f"{value:.4g} ± {2 * error:.2g}"
 
 
 def _say_release(release: ReleaseView, previous: int | None) -> None:

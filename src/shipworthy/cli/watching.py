@@ -38,6 +38,7 @@ def watch(  # noqa: PLR0913 - an option each
     season: Annotated[str | None, typer.Option(help="auto, none, hour-of-day, day-of-week or hour-of-week.")] = None,
     segment: Annotated[str | None, typer.Option(help="Hold rows against those with the same value of it.")] = None,
     metric: Annotated[str | None, typer.Option(help="What quality is measured by.")] = None,
+    slices: Annotated[str | None, typer.Option(help="A,B,…: categories by whose values to tell quality apart.")] = None,
     compare: Annotated[list[str] | None, typer.Option(help="A rule to compare with: psi, ks, …, all.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write the log's report there, as one HTML file.")] = None,
     project: Folder = HERE,
@@ -53,7 +54,9 @@ def watch(  # noqa: PLR0913 - an option each
         from shipworthy.wiring.replaying import Settings  # noqa: PLC0415 - start-up time
 
         asked = Asked(time, score, prediction, label, _names(classes) or (), _names(features))
-        settings = Settings(reference, window, drift, false_alarms, metric, tuple(compare or ()), season, segment)
+        settings = Settings(
+            reference, window, drift, false_alarms, metric, tuple(compare or ()), season, segment, _names(slices)
+        )
         replay_log(project, log, asked, settings, report_to=report, json=json)
         return
     _only_with_log(
@@ -70,6 +73,7 @@ def watch(  # noqa: PLR0913 - an option each
         season,
         segment,
         metric,
+        slices,
         compare,
         report,
         json or None,

@@ -5,7 +5,7 @@ A key that could not be read has its own mistake already, so whatever depends on
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +49,7 @@ def across(draft: Draft) -> Iterator[Mistake]:
     yield from _retraining(draft)
     yield from _recording(draft)
     yield from _segment(draft)
+    yield from _slices(draft)
 
 
 def _recording(draft: Draft) -> Iterator[Mistake]:
@@ -62,6 +63,23 @@ def _recording(draft: Draft) -> Iterator[Mistake]:
             f"alert_after longer than commit_every ({clock.spoken(after)} and {clock.spoken(every)})",
             "an answer waits as long as commit_every with nothing wrong",
         )
+
+
+def _slices(draft: Draft) -> Iterator[Mistake]:
+    monitoring = draft.tables["monitoring"]
+    kinds = {key: section.get("type") for key, section in draft.features.items()}
+    few = [key for key, kind in kinds.items() if kind in ("category", "boolean")]
+    for name in monitoring.get("slices") or ():
+        if name not in kinds:
+            yield monitoring.wrong("slices", "names of features", f"there is no {name}{_or_rather(name, few)}")
+        elif kinds[name] is not None and name not in few:
+            hint = f"{name} is of type {kinds[name]}"
+            yield monitoring.wrong("slices", "features of type category or boolean, whose values make slices", hint)
+
+
+def _or_rather(name: str, known: Sequence[str]) -> str:
+    hint = did_you_mean(name, known)
+    return f"; {hint}" if hint else ""
 
 
 def of_feature(section: Section) -> Iterator[Mistake]:

@@ -157,6 +157,7 @@ class Monitoring(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     webhook: str | None = None  # address, or "env:NAME" of a variable that holds it; so are the next two
     alertmanager: str | None = None
     apprise: tuple[str, ...] = ()  # Apprise URLs
+    slices: tuple[str, ...] = ()  # categories and booleans by whose values quality is told apart
     performance: float | None = None  # alarm when the live metric is worse than on the rows held out by more than this
     season: Season = "auto"  # rows are held against those of the same hour or day; auto: where the reference shows it
     segment: str | None = None  # rows are held against those with the same value of this feature, instead

@@ -62,10 +62,14 @@ def evidence_chart(evidence: Sequence[EvidenceView], marks: Sequence[Mark]) -> S
 
 
 def quality_chart(quality: Sequence[QualityView], marks: Sequence[Mark], metric: str, minimum: float | None) -> Spec:
-    """The contract's metric by window; a smaller dot stands for fewer labelled rows."""
+    """The contract's metric by window; a smaller dot stands for fewer labelled rows.
+
+    The band is what is estimated without labels, give or take two standard errors.
+    """
     rows = [
         {"window": _iso(point.window), "value": point.value, "rows": point.rows, "release": f"@{point.release}"}
         for point in quality
+        if point.value is not None
     ]
     # One release needs no name; alt.Undefined draws the usual legend.
     legend = None if len({point.release for point in quality}) < 2 else alt.Undefined
@@ -86,11 +90,34 @@ def quality_chart(quality: Sequence[QualityView], marks: Sequence[Mark], metric:
         .mark_line(strokeWidth=2)
         .encode(x=_time("window"), y="mean:Q", color="release:N")
     )
-    layers = [dots, trend, *_marks(marks)]
+    layers = [*_estimated(quality), dots, trend, *_marks(marks)] if rows else [*_estimated(quality), *_marks(marks)]
     if minimum is not None:
         floor = alt.Chart(_data([{"minimum": minimum}]))
         layers.append(floor.mark_rule(strokeDash=[5, 4], color="#868e96").encode(y="minimum:Q"))
     return _finished(alt.layer(*layers), 200)
+
+
+def _estimated(quality: Sequence[QualityView]) -> list[alt.Chart]:
+    rows = [
+        {
+            "window": _iso(point.window),
+            "estimated": point.estimated,
+            "low": point.estimated - 2 * (point.estimated_error or 0.0),
+            "high": point.estimated + 2 * (point.estimated_error or 0.0),
+            "release": f"@{point.release}",
+        }
+        for point in quality
+        if point.estimated is not None
+    ]
+    if not rows:
+        return []
+    data, y = _data(rows), alt.Scale(zero=False)
+    band = alt.Chart(data).mark_area(opacity=0.35, color="#ced4da")
+    line = alt.Chart(data).mark_line(strokeDash=[2, 2], color="#868e96")
+    return [
+        band.encode(x=_time("window"), y=alt.Y("low:Q", title="", scale=y), y2="high:Q", detail="release:N"),
+        line.encode(x=_time("window"), y="estimated:Q", detail="release:N"),
+    ]
 
 
 def distance_chart(evidence: Sequence[EvidenceView], marks: Sequence[Mark]) -> Spec:

@@ -22,6 +22,9 @@ HELP = {
     "shipworthy_newest_event_time_seconds": "How far the model's own time has come.",
     "shipworthy_quality": "The gate's metric on the newest labelled window.",
     "shipworthy_quality_rows": "Labelled rows of that window.",
+    "shipworthy_quality_estimated": "The gate's metric on the newest closed window, estimated without labels.",
+    "shipworthy_quality_estimated_error": "Standard error of that estimate.",
+    "shipworthy_quality_slice": "The gate's metric where a feature has one value, over the newest windows.",
     "shipworthy_alerts": "Alerts that are open, acknowledged or silenced.",
     "shipworthy_alerts_undelivered": "Alerts that a channel has not taken.",
     "shipworthy_recorder_lag_seconds": "Time that the oldest answer has waited to be recorded.",
@@ -58,11 +61,7 @@ def _figures(view: StatusView) -> Iterator[_Figure]:
     yield "shipworthy_live_proven", {}, float(view.live is not None and view.live.proven)
     yield "shipworthy_waivers", {}, len(view.waivers)
     yield from _drift(view)
-    if view.quality:
-        newest = view.quality[-1]
-        labels = {"release": str(newest.release), "metric": view.metric}
-        yield "shipworthy_quality", labels, newest.value
-        yield "shipworthy_quality_rows", labels, newest.rows
+    yield from _quality(view)
     yield from _alerts(view)
     if view.recorder is not None:
         yield "shipworthy_recorder_lag_seconds", {}, view.recorder.seconds
@@ -70,6 +69,24 @@ def _figures(view: StatusView) -> Iterator[_Figure]:
         yield "shipworthy_recorder_lag_rows", {}, view.recorder.rows
     if view.shadow is not None:
         yield from _shadow(view.shadow)
+
+
+def _quality(view: StatusView) -> Iterator[_Figure]:
+    labelled = next((one for one in reversed(view.quality) if one.value is not None), None)
+    if labelled is not None and labelled.value is not None:
+        labels = {"release": str(labelled.release), "metric": view.metric}
+        yield "shipworthy_quality", labels, labelled.value
+        yield "shipworthy_quality_rows", labels, labelled.rows
+    estimated = next((one for one in reversed(view.quality) if one.estimated is not None), None)
+    if estimated is not None and estimated.estimated is not None:
+        labels = {"release": str(estimated.release), "metric": view.metric}
+        yield "shipworthy_quality_estimated", labels, estimated.estimated
+        yield "shipworthy_quality_estimated_error", labels, estimated.estimated_error or 0.0
+    for one in view.slices:
+        for by, value in (("labels", one.quality), ("estimate", one.estimated)):
+            if value is not None:
+                labels = {"metric": view.metric, "feature": one.feature, "value": one.value, "by": by}
+                yield "shipworthy_quality_slice", labels, value
 
 
 def _drift(view: StatusView) -> Iterator[_Figure]:

@@ -9,8 +9,9 @@ import msgspec
 from shipworthy import clock
 from shipworthy.contract.records import Contract
 from shipworthy.counts.reference import Reference, Regime
-from shipworthy.dashboard.reading import marks_of, points_of
-from shipworthy.dashboard.view import EvidenceView, Mark, QualityView
+from shipworthy.dashboard.judging import sentences, slice_views, views_of
+from shipworthy.dashboard.reading import marks_of, newest_quality, points_of
+from shipworthy.dashboard.view import EvidenceView, Mark, QualityView, SliceView
 from shipworthy.errors import WrongUse
 from shipworthy.monitoring.limits import cannot_promise
 from shipworthy.monitoring.records import Alarm, Example, Explained, Moved, Quality, WindowEvidence
@@ -55,6 +56,8 @@ class PeriodView(msgspec.Struct, frozen=True):
     cannot: tuple[str, ...] = ()  # what the reference cannot promise
     notes: tuple[str, ...] = ()
     compared: tuple[Compared, ...] = ()
+    quality_words: tuple[str, ...] = ()  # what is known of quality at the end, a sentence each
+    slices: tuple[SliceView, ...] = ()
 
 
 def of_replay(replay: Replay) -> PeriodView:
@@ -64,6 +67,7 @@ def of_replay(replay: Replay) -> PeriodView:
     alarms = tuple(_alarm(told.alarm, words(told, replay.metric), "") for told in replay.alarms)
     falls = [Mark(fall.known, "quality fell", f"{replay.metric} is sure to have fallen") for fall in replay.falls]
     raised = [Mark(alarm.at, "alarm", alarm.words) for alarm in alarms]
+    labelled = any(one.labelled for one in replay.quality)
     return PeriodView(
         title=replay.log,
         facts=(
@@ -72,7 +76,10 @@ def of_replay(replay: Replay) -> PeriodView:
             ("predictions", f"{sum(one.rows for one in replay.evidence):,}"),
             ("reference", f"{reference.words}: {reference.rows:,} rows, {reference.windows} windows"),
             ("alarms", f"{len(replay.alarms)}"),
-            ("falls of quality", f"{len(replay.falls)}" if replay.quality else "no labels"),
+            (
+                "falls of quality",
+                f"{len(replay.falls)}" if labelled else "no labels",
+            ),
         ),
         promise=_promise(replay.false_alarms, replay.window, replay.drift),
         metric=(replay.metric or "") if replay.quality else "",
@@ -80,12 +87,14 @@ def of_replay(replay: Replay) -> PeriodView:
         level_words="the reference's own",
         alarms=alarms,
         evidence=evidence_of(replay.evidence),
-        quality=quality_of(replay.quality),
+        quality=views_of(replay.quality),
         marks=tuple(sorted([*raised, *falls], key=lambda mark: mark.at)),
         regimes=replay.regimes,
         cannot=replay.cannot,
         notes=replay.notes,
         compared=replay.compared,
+        quality_words=sentences(replay.quality),
+        slices=slice_views(replay.quality),
     )
 
 
@@ -107,6 +116,7 @@ def of_ledger(
         raise WrongUse(f"no window of {model} lies in the period: {_spanned(evidence)}")
     known = newest_quality(ledger, model)
     quality = [one for one in known if inside(one.window)]
+    newest = [one for one in quality if one.release == quality[-1].release]
     refreshes = [entry.decode(Refresh) for entry in ledger.entries("refresh", model)]
     answers = {one.trigger.alarm: f"{one.ending}: {one.reason}" for one in refreshes if one.trigger.alarm}
     raised = [(entry.id, entry.decode(Alarm)) for entry in ledger.entries("alarm", model)]
@@ -134,11 +144,13 @@ def of_ledger(
         level_words="the gate's limit",
         alarms=tuple(sorted(alarms, key=lambda alarm: alarm.at)),
         evidence=evidence_of(shown),
-        quality=quality_of(quality),
+        quality=views_of(quality),
         marks=tuple(mark for mark in marks_of(ledger, model) if inside(mark.at)),
         regimes=() if reference is None else reference.regimes,
         cannot=() if reference is None else cannot_promise(reference, reference.regimes),
         notes=_compared_with(reference),
+        quality_words=sentences(newest),
+        slices=slice_views(newest),
     )
 
 
@@ -151,24 +163,6 @@ def _compared_with(reference: Reference | None) -> tuple[str, ...]:
 def evidence_of(windows: Sequence[WindowEvidence]) -> tuple[EvidenceView, ...]:
     """One point a window and payoff."""
     return tuple(point for window in windows for point in points_of(window))
-
-
-def quality_of(qualities: Sequence[Quality]) -> tuple[QualityView, ...]:
-    """Windows that have a value, oldest first."""
-    return tuple(
-        QualityView(one.window, one.release, one.value, one.labelled)
-        for one in sorted(qualities, key=lambda one: (one.window, one.release))
-        if one.value is not None
-    )
-
-
-def newest_quality(ledger: Ledger, model: str) -> list[Quality]:
-    """The newest figure of each window and release; labels that came later have superseded the others."""
-    newest: dict[tuple[int, int], Quality] = {}
-    for entry in reversed(ledger.entries("quality", model)):
-        quality = entry.decode(Quality)
-        newest[quality.window, quality.release] = quality
-    return [newest[place] for place in sorted(newest)]
 
 
 def _spanned(windows: Sequence[WindowEvidence]) -> str:

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from shipworthy import clock
 from shipworthy.contract.records import Contract
+from shipworthy.dashboard.judging import sentences, slice_views, views_of
 from shipworthy.dashboard.view import (
     AlertView,
     CheckView,
     EvidenceView,
     Mark,
-    QualityView,
     RecorderView,
     ReleaseView,
     ShadowView,
@@ -44,6 +44,7 @@ def read_view(
     waivers: what there is to say of them; part: of a promise that several models share.
     """
     model, aliases = contract.name, Aliases(ledger)
+    qualities = newest_quality(ledger, model)
     releases = tuple(_release(ledger, entry.decode(Release)) for entry in ledger.entries("release", model))
     live = aliases.current(model, "live")
     serving, monitoring = contract.serving, contract.monitoring
@@ -58,7 +59,7 @@ def read_view(
         previous=aliases.current(model, "previous"),
         releases=releases,
         evidence=_evidence(ledger, model),
-        quality=_quality(ledger, model),
+        quality=views_of(qualities),
         marks=marks_of(ledger, model),
         alerts=alerts,
         waivers=tuple(waivers),
@@ -72,7 +73,25 @@ def read_view(
         refreshing=_refreshing(ledger, model),
         shadow=shadow,
         recorder=recorder,
+        quality_words=sentences(_of_one(qualities, live)),
+        slices=slice_views(_of_one(qualities, live)),
     )
+
+
+def newest_quality(ledger: Ledger, model: str) -> list[Quality]:
+    """The newest figures of each window and release; labels that came later have superseded the others."""
+    newest: dict[tuple[int, int], Quality] = {}
+    for entry in reversed(ledger.entries("quality", model)):
+        quality = entry.decode(Quality)
+        newest[quality.window, quality.release] = quality
+    return [newest[place] for place in sorted(newest)]
+
+
+def _of_one(qualities: Sequence[Quality], live: int | None) -> list[Quality]:
+    """Those of the live release; of whatever answered last where nothing is known of it."""
+    numbers = {one.release for one in qualities}
+    shown = live if live in numbers or not qualities else qualities[-1].release
+    return [one for one in qualities if one.release == shown]
 
 
 def _release(ledger: Ledger, release: Release) -> ReleaseView:
@@ -112,19 +131,6 @@ def points_of(window: WindowEvidence) -> Iterator[EvidenceView]:
         share = rate.bad / max(1, rate.of)
         name = f"requests {rate.rate}"
         yield EvidenceView(window.window, window.release, name, rate.strength, window.threshold, share)
-
-
-def _quality(ledger: Ledger, model: str) -> tuple[QualityView, ...]:
-    """The newest value of each window and release; labels that came later have superseded the others."""
-    newest: dict[tuple[int, int], Quality] = {}
-    for entry in reversed(ledger.entries("quality", model)):
-        quality = entry.decode(Quality)
-        newest[quality.window, quality.release] = quality
-    return tuple(
-        QualityView(window, release, quality.value, quality.labelled)
-        for (window, release), quality in sorted(newest.items())
-        if quality.value is not None
-    )
 
 
 def marks_of(ledger: Ledger, model: str) -> tuple[Mark, ...]:

@@ -43,12 +43,29 @@ class EvidenceView(msgspec.Struct, frozen=True):
 
 
 class QualityView(msgspec.Struct, frozen=True):
-    """The contract's metric on one window's labelled rows."""
+    """The contract's metric on one window: on its labelled rows, and estimated without labels."""
 
     window: int
     release: int
-    value: float
+    value: float | None  # None: too few labels, or none
+    rows: int  # labelled
+    estimated: float | None = None
+    estimated_error: float | None = None  # standard error
+
+
+class SliceView(msgspec.Struct, frozen=True):
+    """The contract's metric where a feature has one value, over the newest windows."""
+
+    feature: str
+    value: str
     rows: int
+    labelled: int
+    quality: float | None
+    error: float | None
+    estimated: float | None
+    estimated_error: float | None
+    held_out: float | None
+    cannot_judge: str  # why labels do not judge it; "" where they do
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -164,3 +181,5 @@ class StatusView(msgspec.Struct, frozen=True):
     recorder: RecorderView | None = None  # None: not asked
     counting: tuple[CountingView, ...] = ()  # of the live release
     compared: str = ""  # what its features are compared with, where that is not the training history
+    quality_words: tuple[str, ...] = ()  # what is known of the live release's quality, a sentence each
+    slices: tuple[SliceView, ...] = ()  # of the live release, over its newest windows

@@ -76,7 +76,7 @@ class _Wanted:
         label = self.payoff.bins.labels[self._bin]
         for row in rows.take(picked).to_pylist():
             told = {name: _readable(row[feature_column(name)]) for name in named if feature_column(name) in row}
-            answer = _readable(row["score"])
+            answer = _readable(row.get("score"))
             self.found.append(Example(row["prediction_id"], row["id"], self.payoff.name, label, answer, told))
 
     def _codes(self, rows: pa.Table) -> Codes | None:

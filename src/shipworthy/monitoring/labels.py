@@ -70,6 +70,12 @@ class KnownLabels:
         """Of the table they were read from."""
         return self._source.version
 
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._known
+
     def refresh(self) -> pa.StringArray:
         """Read what is new; returns its keys."""
         read = self._source.fresh()

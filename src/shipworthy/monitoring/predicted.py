@@ -1,7 +1,11 @@
-"""Recorded predictions as joining needs them, read file by file from the Delta table, each file once."""
+"""Recorded predictions as joining needs them, read file by file from the Delta table, each file once.
+
+Features are read again from the files of the windows that are measured: few are asked for, and seldom.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +19,7 @@ from deltalake.exceptions import TableNotFoundError
 from numpy.typing import NDArray
 
 COLUMNS = ["prediction_id", "id", "release", "window", "values"]
+FEATURE = "feature:"  # before the name of a feature that was asked for
 _KEPT_ROWS = 2_000_000  # kept in memory; files beyond are read again when they are asked for
 
 _TOGETHER = 500_000  # rows that are looked through at once
@@ -30,6 +35,8 @@ class Predicted:
         self._table: DeltaTable | None = None
         self._files: tuple[str, ...] = ()
         self._kept: dict[str, pa.Table] = {}
+        self._held: dict[str, dict[Group, int]] = {}  # file -> rows of each group in it
+        self._rows: dict[Group, int] | None = None
         self.version = ""
 
     def refresh(self) -> list[str]:
@@ -42,8 +49,12 @@ class Predicted:
         except TableNotFoundError:
             return []
         known, self._files = set(self._files), tuple(sorted(self._table.file_uris()))
+        if known != set(self._files):
+            self._rows = None
         self.version = str(self._table.version())
-        self._kept = {file: rows for file, rows in self._kept.items() if file in set(self._files)}
+        current = set(self._files)
+        self._kept = {file: rows for file, rows in self._kept.items() if file in current}
+        self._held = {file: groups for file, groups in self._held.items() if file in current}
         return [file for file in self._files if file not in known]
 
     @property
@@ -51,12 +62,19 @@ class Predicted:
         """All files of the table as it was looked at last."""
         return self._files
 
-    def groups_with(self, keys: pa.StringArray, files: Sequence[str]) -> set[Group]:
-        """Release and window of every prediction in `files` that one of the keys names."""
-        found: set[Group] = set()
+    def rows(self) -> dict[Group, int]:
+        """How many predictions each release and window has by now."""
+        if self._rows is None:
+            total: Counter[Group] = Counter()
+            for file in self._files:
+                total.update(self._groups(file))
+            self._rows = dict(total)
+        return self._rows
+
+    def named(self, keys: pa.StringArray, files: Sequence[str]) -> Iterator[pa.Table]:
+        """The predictions in `files` that one of the keys names."""
         for rows in self.together(files):
-            found |= groups_of(_chosen(rows, _named(rows, keys)))
-        return found
+            yield _chosen(rows, _named(rows, keys))
 
     def together(self, files: Sequence[str]) -> Iterator[pa.Table]:
         """The rows of several files in few tables, each of which fits into memory."""
@@ -69,13 +87,17 @@ class Predicted:
         if waiting:
             yield pa.concat_tables(waiting)
 
-    def of_groups(self, groups: set[Group]) -> dict[Group, pa.Table]:
-        """The predictions of each group, in the order of their ids, so that files may be joined without a trace."""
+    def of_groups(self, groups: set[Group], features: Sequence[str] = ()) -> dict[Group, pa.Table]:
+        """The predictions of each group, in the order of their ids, so that files may be joined without a trace.
+
+        With columns `feature:NAME` for the features asked for, where the table has them.
+        """
         windows = np.array(sorted({window for _, window in groups}), dtype=np.int64)
-        parts = [_chosen(rows, np.isin(_numbers(rows, "window"), windows)) for rows in self.together(self._files)]
+        files = [file for file in self._files if not groups.isdisjoint(self._groups(file))]
+        parts = [self._of_windows(file, windows, features) for file in files]
         if not parts:
             return {}
-        rows = pa.concat_tables(parts).sort_by(
+        rows = pa.concat_tables(parts, promote_options="permissive").sort_by(
             [("release", "ascending"), ("window", "ascending"), ("prediction_id", "ascending")]
         )
         pairs = np.stack([_numbers(rows, "release"), _numbers(rows, "window")])
@@ -87,14 +109,24 @@ class Predicted:
         }
         return {group: rows for group, rows in found.items() if group in groups}
 
+    def _of_windows(self, file: str, windows: NDArray[np.int64], features: Sequence[str]) -> pa.Table:
+        rows = self._read(file)
+        for name, column in _features(file, features).items():
+            rows = rows.append_column(f"{FEATURE}{name}", column)
+        return _chosen(rows, np.isin(_numbers(rows, "window"), windows))
+
+    def _groups(self, file: str) -> dict[Group, int]:
+        if file not in self._held:
+            rows = self._kept[file] if file in self._kept else _numbered(_columns(file, ["release", "window"]))
+            self._held[file] = _counted(rows)
+        return self._held[file]
+
     def _read(self, file: str) -> pa.Table:
         """COLUMNS of one file; `window` as int64 ns."""
         kept = self._kept.get(file)
         if kept is not None:
             return kept
-        rows = pq.read_table(file, columns=COLUMNS, partitioning=None)
-        starts = rows["window"].cast(pa.timestamp("ns", tz="UTC")).cast(pa.int64())
-        rows = rows.set_column(rows.column_names.index("window"), "window", starts).combine_chunks()
+        rows = _numbered(_columns(file, COLUMNS)).combine_chunks()
         if rows.num_rows + sum(table.num_rows for table in self._kept.values()) <= _KEPT_ROWS:
             self._kept[file] = rows
         return rows
@@ -118,8 +150,40 @@ def _named(rows: pa.Table, keys: pa.StringArray) -> NDArray[np.bool_]:
 
 def groups_of(rows: pa.Table) -> set[Group]:
     """Release and window of every row."""
-    pairs = np.unique(np.stack([_numbers(rows, "release"), _numbers(rows, "window")]), axis=1)
-    return {(int(release), int(window)) for release, window in pairs.T}
+    return set(_counted(rows))
+
+
+def _counted(rows: pa.Table) -> dict[Group, int]:
+    pairs = np.stack([_numbers(rows, "release"), _numbers(rows, "window")])
+    found, counts = np.unique(pairs, axis=1, return_counts=True)
+    return {(int(release), int(window)): int(rows) for (release, window), rows in zip(found.T, counts, strict=True)}
+
+
+def _columns(file: str, columns: list[str]) -> pa.Table:
+    rows = pq.read_table(file, columns=columns, partitioning=None)
+    for index, field in enumerate(rows.schema):
+        if pa.types.is_string_view(field.type):  # what a deletion leaves, which Arrow can hardly do anything with
+            rows = rows.set_column(index, field.name, rows[field.name].cast(pa.string()))
+    return rows
+
+
+def _numbered(rows: pa.Table) -> pa.Table:
+    starts = rows["window"].cast(pa.timestamp("ns", tz="UTC")).cast(pa.int64())
+    return rows.set_column(rows.column_names.index("window"), "window", starts)
+
+
+def _features(file: str, names: Sequence[str]) -> dict[str, pa.ChunkedArray[Any]]:
+    """Of the struct `features`, those of the names that a file has."""
+    if not names:
+        return {}
+    schema = pq.read_schema(file)
+    kind: Any = schema.field("features").type if "features" in schema.names else None
+    there = [] if kind is None else [name for name in names if kind.get_field_index(name) >= 0]
+    if not there:
+        return {}
+    with pq.ParquetFile(file) as opened:
+        struct: Any = opened.read(columns=[f"features.{name}" for name in there])["features"]
+    return {name: pc.struct_field(struct, name) for name in there}
 
 
 def _numbers(rows: pa.Table, column: str) -> NDArray[np.int64]:

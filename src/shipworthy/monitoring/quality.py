@@ -35,6 +35,16 @@ def measured(
     return value, sqrt((_GROUPS - 1) / _GROUPS * float(((known - known.mean()) ** 2).sum()))
 
 
+def settled_order(*columns: NDArray[np.generic]) -> NDArray[np.int64]:
+    """An order of n rows, as indices, that does not depend on the one they came in, nor goes by what they hold.
+
+    columns: (n,) or (n, k) numbers. What looks at parts of the rows in turn needs parts that are alike.
+    """
+    keys = [part for column in columns for part in (column.T if column.ndim > 1 else [column])]
+    order = np.lexsort(keys[::-1])
+    return order[np.random.default_rng(0).permutation(len(order))]
+
+
 def value_of(
     metric: Metric, target: NDArray[np.generic], values: NDArray[np.float64], classes: Sequence[Class]
 ) -> float | None:

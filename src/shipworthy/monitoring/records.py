@@ -10,6 +10,7 @@ from shipworthy.contract.records import Metric, Value
 from shipworthy.counts.reference import Origin
 
 AlarmCause = Literal["drift", "performance", "requests"]
+LossKind = Literal["mistakes", "brier", "absolute error"]
 
 VERSION = 1
 LEAST_LOG10 = -99.0  # stands for evidence of nothing at all, whose logarithm JSON could not hold
@@ -113,6 +114,31 @@ class Example(msgspec.Struct, frozen=True):
     values: dict[str, Value | None]  # of the features that moved; instants in ISO 8601
 
 
+class LostSlice(msgspec.Struct, frozen=True):
+    """The slice that lost most quality."""
+
+    feature: str
+    value: str
+    before: float  # the metric; on the rows held out where no window before says
+    since: float
+    by: Literal["labels", "estimate"]
+    rows: int  # that `since` is of
+
+
+class Effect(msgspec.Struct, frozen=True):
+    """What quality did since a drift or a decline began: means of windows, by rows."""
+
+    metric: Metric
+    estimated_before: float | None  # on the rows held out where no window before says
+    estimated_since: float | None  # None: nothing is estimated
+    estimated_error: float | None  # standard error
+    labelled_before: float | None
+    labelled_since: float | None  # None: no labels yet
+    labelled_share: float  # of the rows since then
+    slice: LostSlice | None  # None: none surely lost
+    words: str
+
+
 class Alarm(msgspec.Struct, frozen=True):
     """Ledger kind "alarm", key "<release>:<window>:<cause>": the statistics have spoken."""
 
@@ -133,6 +159,9 @@ class Alarm(msgspec.Struct, frozen=True):
     unexplained: float | None = None  # score_change less all that is explained; None where either is not known
     examples: tuple[Example, ...] = ()  # rows of the bins that grew most; () for performance
     rates: tuple[RateEvidence, ...] = ()  # above their bounds, the strongest first; of cause "requests" alone
+
+
+LossKind = Literal["mistakes", "brier", "absolute error"]
 
 
 class Reached(msgspec.Struct, frozen=True):
@@ -156,16 +185,55 @@ class Drill(msgspec.Struct, frozen=True):
     channels: tuple[Reached, ...]  # the log first
 
 
+class Estimate(msgspec.Struct, frozen=True):
+    """What the metric would be, by the scores and inputs alone."""
+
+    value: float | None  # None: it cannot be said
+    error: float | None  # standard error
+    outside: float  # share of rows whose answers lie beyond those held out: there it guesses
+
+
+class Loss(msgspec.Struct, frozen=True):
+    """The loss of labelled rows in [0, 1], with an interval that holds at any time, however often anybody looks."""
+
+    kind: LossKind
+    scale: float  # what 1 stands for, in the label's own unit; 1.0 for a classification
+    rows: int
+    mean: float
+    spread: float  # sum of squared distances from the guesses: what the interval is made from; windows' add up
+    low: float  # 95% sure
+    high: float
+    beyond: int  # rows whose loss was larger than scale, and counts as 1
+    held_out: float | None  # mean loss of the rows held out
+
+
+class SliceQuality(msgspec.Struct, frozen=True):
+    """Quality among the rows that have one value of a feature."""
+
+    feature: str
+    value: str
+    rows: int
+    labelled: int
+    quality: float | None  # the metric on the labelled rows
+    error: float | None  # None: too few rows for one, so that nothing can be judged by it
+    estimated: Estimate | None
+    held_out: float | None  # the metric on such rows held out, window by window
+
+
 class Quality(msgspec.Struct, frozen=True):
-    """Ledger kind "quality", key "<release>:<window>:<labels>": the gate's metric on a window's labelled rows."""
+    """Ledger kind "quality", key "<release>:<window>:<labels>": the gate's metric on a window's rows."""
 
     version: int
     release: int
     window: int  # start
     end: int
     metric: Metric
-    value: float | None  # None: it has no value on these rows, e.g. one class only
+    value: float | None  # on the labelled rows; None: it has no value on them, e.g. one class only
     labelled: int  # rows
     rows: int  # predictions of the window, labelled or not
     labels: str  # versions of the tables of labels and of predictions that were joined
     error: float | None  # standard error of the value (jackknife over groups of rows); None without one
+    estimated: Estimate | None = None  # without labels, on all rows; None: the release keeps nothing to learn it from
+    loss: Loss | None = None  # None: no labels, or nothing that bounds it
+    slices: tuple[SliceQuality, ...] = ()  # those of [monitoring] slices, the heaviest first
+    unknown: int = 0  # labels that are none of the model's classes, or no number: left out

@@ -13,15 +13,16 @@ import msgspec
 
 from shipworthy.contract.records import Contract, Monitoring
 from shipworthy.counts.reference import Reference
-from shipworthy.counts.windows import Counts
-from shipworthy.models.answers import Class
+from shipworthy.counts.windows import Counts, first_open
 from shipworthy.monitoring import alarming, rearming
+from shipworthy.monitoring.basis import Basis
 from shipworthy.monitoring.closing import closed_windows, newest_event_time, releases
+from shipworthy.monitoring.effect import with_effect
 from shipworthy.monitoring.examples import examples
 from shipworthy.monitoring.following import Followed, Following, log10
 from shipworthy.monitoring.labelled import Labelled
 from shipworthy.monitoring.labels import KnownLabels, open_source
-from shipworthy.monitoring.performance import Decline, Promised, begun, declines
+from shipworthy.monitoring.performance import Decline, begun, declines
 from shipworthy.monitoring.rates import bounds
 from shipworthy.monitoring.records import Alarm, AlarmCause, Quality, WindowEvidence
 from shipworthy.store.layout import Layout
@@ -33,8 +34,7 @@ class Facts:
     """What the watch asks others, by release number. Each may change while the watch runs."""
 
     reference_of: Callable[[int], Reference | None]  # None: nothing of it is watched
-    classes_of: Callable[[int], Sequence[Class] | None] = lambda _: None  # () for a regression; None: quality unknown
-    promised_of: Callable[[int], Promised | None] = lambda _: None  # on the rows held out
+    basis_of: Callable[[int], Basis | None] = lambda _: None  # what quality is held against; None: it is not measured
     live: Callable[[], Collection[int]] | None = None  # releases that alarms are raised for; None: all of them
     answered: Callable[[], Mapping[str, int]] = dict  # alarm's id -> event time (ns) at which its refresh ended
 
@@ -55,10 +55,11 @@ class Watch:
 
     def __init__(self, layout: Layout, ledger: Ledger, contract: Contract, facts: Facts) -> None:
         self._ledger, self._contract, self._model, self._facts = ledger, contract, contract.name, facts
-        self._layout = layout
+        self._layout, self._lateness = layout, contract.monitoring.lateness
         self._releases: dict[int, _Watched] = {}
         self._qualities: dict[tuple[int, int], Quality] | None = None  # newest of each release and window
         self._labelled = self._join()
+        self._weighed = False  # whether what the ledger held of quality at the start has been held against the promise
 
     def step(self) -> list[Entry]:
         """Look at what has closed or become known since; returns the alarms that are new (kind "alarm").
@@ -66,10 +67,11 @@ class Watch:
         One that was written by a watch that was killed is in the ledger, and is not returned again.
         """
         try:
-            return [*self._step_drift(), *self._step_quality()]
+            changed = self._step_quality()
+            return [*self._step_drift(), *self._step_performance(changed)]
         except BaseException:
             # What is remembered may be ahead of what was written: begin again from the ledger.
-            self._releases, self._qualities, self._labelled = {}, None, self._join()
+            self._releases, self._qualities, self._labelled, self._weighed = {}, None, self._join(), False
             raise
 
     def over(self, id_: str) -> str:
@@ -85,17 +87,10 @@ class Watch:
         """How far the model's own time has come, ns; None before any prediction was recorded."""
         return newest_event_time(self._ledger, self._model)
 
-    def _join(self) -> Labelled | None:
+    def _join(self) -> Labelled:
         labels = self._contract.labels
-        if labels is None:
-            return None
-        return Labelled(
-            KnownLabels(open_source(labels, self._layout.project)),
-            self._layout.predictions(self._model),
-            self._contract.gate.metric,
-            self._facts.classes_of,
-            self._window_of,
-        )
+        known = None if labels is None else KnownLabels(open_source(labels, self._layout.project))
+        return Labelled(known, self._layout.predictions(self._model), self._facts.basis_of, self._window_of)
 
     def _step_drift(self) -> list[Entry]:
         newest = self.event_time()
@@ -107,8 +102,10 @@ class Watch:
             if watched is None:
                 continue
             after = watched.windows[-1][0] if watched.windows else None
-            reference, lateness = watched.following.reference, self._contract.monitoring.lateness
-            for start, counts in closed_windows(self._ledger, self._model, release, reference, newest, lateness, after):
+            reference = watched.following.reference
+            for start, counts in closed_windows(
+                self._ledger, self._model, release, reference, newest, self._lateness, after
+            ):
                 alarms += self._follow(watched, start, counts)
         return alarms
 
@@ -147,7 +144,11 @@ class Watch:
         reference = watched.following.reference
         alarm = alarming.of_drift(followed, reference, watched.windows, repeated=verdict == "again")
         rows = examples(self._layout.predictions(self._model), reference, watched.windows, alarm)
-        return msgspec.structs.replace(alarm, examples=tuple(rows))
+        return self._with_effect(msgspec.structs.replace(alarm, examples=tuple(rows)))
+
+    def _with_effect(self, alarm: Alarm) -> Alarm:
+        basis = self._facts.basis_of(alarm.release)
+        return with_effect(alarm, self._of_release(alarm.release), None if basis is None else basis.promised)
 
     def _requests_alarm(self, watched: _Watched, followed: Followed) -> Alarm | None:
         verdict = self._verdict(watched.following.release, "requests", watched.requests)
@@ -186,21 +187,26 @@ class Watch:
 
     def _declines(self, release: int) -> list[Decline]:
         """Evidence that the release has become worse than on the rows held out; [] where nothing is known of that."""
-        allowed, promised = self._contract.monitoring.performance, self._facts.promised_of(release)
-        if allowed is None or promised is None or self._labelled is None:
+        allowed, basis = self._contract.monitoring.performance, self._facts.basis_of(release)
+        if allowed is None or basis is None or basis.promised is None:
             return []
-        return declines(self._contract.gate.metric, self._settled(release), promised, allowed)
+        return declines(basis.metric, self._settled(release), basis.promised, allowed)
 
     def _is_live(self, release: int) -> bool:
         return self._facts.live is None or release in self._facts.live()
 
-    def _step_quality(self) -> list[Entry]:
-        if self._labelled is None:
-            return []
+    def _step_quality(self) -> set[int]:
+        """Write down what is new of quality; the releases that it is about."""
         known = self._known_qualities()
-        alarms: list[Entry] = []
-        changed: set[int] = set()
-        for quality in self._labelled.step():
+        # A watch that was killed may have written what it had not yet weighed.
+        changed = set() if self._weighed else {release for release, _ in known}
+        newest = self.event_time()
+
+        def open_from(release: int) -> int | None:
+            length = self._window_of(release)
+            return None if newest is None or length is None else first_open(newest, length, self._lateness)
+
+        for quality in self._labelled.step(open_from, known):
             place = (quality.release, quality.window)
             if place in known and _same(known[place], quality):
                 continue
@@ -208,8 +214,11 @@ class Watch:
             changed.add(quality.release)
             key = f"{quality.release}:{quality.window}:{quality.labels}"
             self._ledger.append_once("quality", self._model, quality, subject=_subject(quality.release), key=key)
-        for release in sorted(changed):
-            alarms += self._performance_alarm(release)
+        return changed
+
+    def _step_performance(self, changed: Collection[int]) -> list[Entry]:
+        alarms = [alarm for release in sorted(changed) for alarm in self._performance_alarm(release)]
+        self._weighed = True
         return alarms
 
     def _known_qualities(self) -> dict[tuple[int, int], Quality]:
@@ -220,18 +229,20 @@ class Watch:
         return self._qualities
 
     def _performance_alarm(self, release: int) -> list[Entry]:
-        promised, watched, evidence = self._facts.promised_of(release), self._watched(release), self._declines(release)
-        if not evidence or promised is None or watched is None:
+        basis, watched, evidence = self._facts.basis_of(release), self._watched(release), self._declines(release)
+        if not evidence or basis is None or basis.promised is None or watched is None:
             return []
         verdict = self._verdict(release, "performance", self._standing(release, "performance"))
         if verdict == "quiet":
             return []
         newest, threshold = evidence[-1], watched.following.log_threshold
         quality = self._known_qualities()[release, newest.window]
-        alarm = alarming.of_decline(quality, newest, promised, begun(evidence), threshold, repeated=verdict == "again")
+        repeated, since = verdict == "again", begun(evidence)
+        alarm = alarming.of_decline(quality, newest, basis.promised, since, threshold, repeated=repeated)
         key = f"{release}:{newest.window}:performance"
         if self._ledger.by_key("alarm", self._model, key) is not None:
             return []
+        alarm = self._with_effect(alarm)
         return [self._ledger.append_once("alarm", self._model, alarm, subject=_subject(release), key=key)]
 
     def _settled(self, release: int) -> list[Quality]:
@@ -239,13 +250,16 @@ class Watch:
 
         Where labels do not say when, those before the newest labelled one. Earlier, only the quick outcomes are known.
         """
-        known = sorted(
-            (one for one in self._known_qualities().values() if one.release == release), key=lambda one: one.window
-        )
-        newest = self._labelled.newest if self._labelled is not None else None
+        known = [one for one in self._of_release(release) if one.labelled]
+        newest = self._labelled.newest
         if newest is not None:
-            return [one for one in known if one.end <= newest - self._contract.monitoring.lateness]
+            return [one for one in known if one.end <= newest - self._lateness]
         return known[:-1]
+
+    def _of_release(self, release: int) -> list[Quality]:
+        """The newest figures of a release's windows, oldest window first."""
+        its = (one for one in self._known_qualities().values() if one.release == release)
+        return sorted(its, key=lambda one: one.window)
 
 
 def sharing(reference: Reference, monitoring: Monitoring) -> int:
@@ -258,4 +272,4 @@ def _subject(release: int) -> str:
 
 
 def _same(one: Quality, other: Quality) -> bool:
-    return (one.value, one.labelled, one.rows) == (other.value, other.labelled, other.rows)
+    return msgspec.structs.replace(one, labels=other.labels) == other

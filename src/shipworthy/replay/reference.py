@@ -16,9 +16,10 @@ from shipworthy.contract.periods import Period
 from shipworthy.contract.records import Feature, Metric, Monitoring
 from shipworthy.contract.study import study_columns
 from shipworthy.errors import DataViolation, WrongUse
+from shipworthy.models.columns import from_arrow
 from shipworthy.models.records import NULL_TIMESTAMP
+from shipworthy.monitoring.basis import Basis, HeldRows, based
 from shipworthy.monitoring.grouping import compact
-from shipworthy.monitoring.performance import Promised, promised
 from shipworthy.monitoring.self_consistency import settle
 from shipworthy.monitoring.tables import Profile, answers_of, features_of, made, times_of
 from shipworthy.replay.labels import classes_of, codes_of
@@ -52,7 +53,7 @@ class Held:
     profile: Profile
     part: ReferencePart
     until: int | None  # rows from here on are watched; None: all
-    promised: Promised | None
+    basis: Basis | None  # None: no labels say what quality was
     classes: tuple[str, ...]
     said: tuple[str, ...]  # columns that were left out
 
@@ -89,21 +90,22 @@ def held(task: Task, first: int, newest: int) -> Held:
     task.report("hold the reference against itself", None)
     settled = compact(settle(profile.reference, task.monitoring))
     profile = msgspec.structs.replace(profile, reference=settled)
-    held_against, classes = None, roles.classes
+    basis, classes = None, roles.classes
     if roles.label is not None and roles.label in rows.column_names:
         answers = answers_of(rows, roles.answer, roles.task)
         classes = classes_of(roles, rows[roles.label], answers.shape[1])
-        held_against = _promised(task, rows, answers, codes_of(rows[roles.label], roles, classes), len(classes))
+        target = codes_of(rows[roles.label], roles, classes)
+        basis = _basis(task, profile, rows, answers, target, len(classes))
     starts = profile.reference.history.windows
     part = ReferencePart(
         words,
         rows.num_rows,
         len(starts),
         starts[0] if starts else None,
-        None if held_against is None else held_against.value,
-        0 if held_against is None else held_against.rows,
+        None if basis is None or basis.promised is None else basis.promised.value,
+        0 if basis is None or basis.promised is None else basis.promised.rows,
     )
-    return Held(profile, part, until, held_against, classes, said)
+    return Held(profile, part, until, basis, classes, said)
 
 
 def _features(rows: pa.Table, roles: Roles) -> tuple[tuple[Feature, ...], tuple[str, ...]]:
@@ -167,12 +169,22 @@ def times_in(part: pa.Table, time: str, file: str) -> Times:
         raise DataViolation(f"{error} ({file})") from None
 
 
-def _promised(
-    task: Task, rows: pa.Table, answers: NDArray[np.float64], target: NDArray[np.float64], classes: int
-) -> Promised | None:
-    """The metric on the reference's labelled and answered rows."""
+def _basis(
+    task: Task,
+    profile: Profile,
+    rows: pa.Table,
+    answers: NDArray[np.float64],
+    target: NDArray[np.float64],
+    classes: int,
+) -> Basis | None:
+    """What quality is held against, and estimated by: the reference's labelled and answered rows."""
     known = np.isfinite(target) & np.isfinite(answers).all(axis=1)
+    if not known.any():
+        return None
     windows = None
     if task.roles.time in rows.column_names:
         windows = (times_of(rows, task.roles.time) // task.monitoring.window)[known]
-    return promised(task.metric, target[known], answers[known], range(classes), windows)
+    columns = from_arrow(rows.filter(pa.array(known)), profile.features)
+    names = [feature.name for feature in profile.features]
+    held = HeldRows(target[known], answers[known], windows, dict(zip(names, columns, strict=True)))
+    return based(task.metric, range(classes), profile.features, held, task.monitoring.slices)

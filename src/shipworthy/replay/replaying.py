@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import log
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -18,11 +19,12 @@ from shipworthy import clock
 from shipworthy.counts.windows import Counts, add, first_open
 from shipworthy.errors import DataViolation, WrongUse
 from shipworthy.models.records import NULL_TIMESTAMP
+from shipworthy.monitoring.assessing import Place, Rows, assessed
+from shipworthy.monitoring.effect import with_effect
 from shipworthy.monitoring.limits import cannot_promise
-from shipworthy.monitoring.performance import Decline, declines
+from shipworthy.monitoring.performance import Decline, Promised, declines
 from shipworthy.monitoring.promise import chance_a_window
-from shipworthy.monitoring.quality import measured
-from shipworthy.monitoring.records import VERSION as QUALITY_VERSION
+from shipworthy.monitoring.quality import settled_order
 from shipworthy.monitoring.records import Quality
 from shipworthy.monitoring.replaying import Replayed, replayed
 from shipworthy.monitoring.tables import answers_of, count_rows
@@ -61,7 +63,7 @@ def replay(task: Task) -> Replay:
             )
         qualities = _qualities(task, reference, spool, closed)
     task.report("weigh the evidence", None)
-    with_performance = task.monitoring.performance is not None and reference.promised is not None
+    with_performance = task.monitoring.performance is not None and _promised(reference) is not None
     found = replayed(
         reference.profile.reference,
         closed,
@@ -107,33 +109,36 @@ def _take(task: Task, reference: Held, spool: Spool, counted: _Counted, part: pa
     answers = answers_of(part, task.roles.answer, task.roles.task)
     answered = np.isfinite(answers).all(axis=1)
     counted.unanswered += int((~answered).sum())
-    if task.roles.label is None or reference.promised is None:
+    basis = reference.basis
+    if task.roles.label is None or basis is None:
         return
     target = codes_of(part[task.roles.label], task.roles, reference.classes)
-    known = answered & np.isfinite(target)
-    if known.any():
-        spool.add((times - times % task.monitoring.window)[known], answers[known], target[known])
+    # A row without a label says something of what is estimated, but nothing where nothing is.
+    kept = answered if basis.estimator is not None else answered & np.isfinite(target)
+    if kept.any():
+        columns = {name: part[name] for name in basis.features}
+        codes = basis.codes(columns, part.num_rows)
+        spool.add((times - times % task.monitoring.window)[kept], answers[kept], target[kept], codes[kept])
+
+
+def _promised(reference: Held) -> Promised | None:
+    return None if reference.basis is None else reference.basis.promised
 
 
 def _qualities(task: Task, reference: Held, spool: Spool, closed: Mapping[int, Counts]) -> tuple[Quality, ...]:
+    basis = reference.basis
+    if basis is None:
+        return ()
     found = []
-    for start in sorted(spool.starts & closed.keys()):
-        target, answers = spool.read(start)
-        value, error = measured(task.metric, target, answers, range(len(reference.classes)))
-        found.append(
-            Quality(
-                version=QUALITY_VERSION,
-                release=0,
-                window=start,
-                end=start + task.monitoring.window,
-                metric=task.metric,
-                value=value,
-                labelled=len(target),
-                rows=closed[start].rows,
-                labels=task.log.identity[:12],
-                error=error,
-            )
-        )
+    starts = sorted(spool.starts & closed.keys())
+    for index, start in enumerate(starts):
+        task.report("measure quality", index / len(starts))
+        target, answers, codes = spool.read(start)
+        order = settled_order(answers, target, codes)  # a log has any order
+        target, answers, codes = target[order], answers[order], codes[order]
+        place = Place(0, start, task.monitoring.window, task.log.identity[:12])
+        quality = assessed(basis, place, Rows(answers, codes, np.isfinite(target), target))
+        found.append(msgspec.structs.replace(quality, rows=closed[start].rows))
     return tuple(found)
 
 
@@ -146,14 +151,16 @@ def _told(
     newest: int,
     notes: tuple[str, ...],
 ) -> Replay:
-    monitoring, promised = task.monitoring, reference.promised
+    monitoring, promised = task.monitoring, _promised(reference)
+    labelled = [one for one in qualities if one.labelled]
     worse: list[Decline] = []
     if promised is not None:
-        worse = declines(task.metric, qualities, promised, monitoring.performance or 0.0)
-    fallen = falls(worse, -log(chance_a_window(monitoring))) if promised is not None else None
+        worse = declines(task.metric, labelled, promised, monitoring.performance or 0.0)
+    fallen = falls(worse, -log(chance_a_window(monitoring))) if promised is not None and labelled else None
     alarms = list(found.alarms)
     if promised is not None and monitoring.performance is not None:
         alarms += performance_alarms(worse, qualities, promised, found.log_threshold)
+    alarms = [with_effect(alarm, qualities, promised) for alarm in alarms]
     alarms.sort(key=lambda alarm: (alarm.event_time, alarm.cause))
     roles = task.roles
     return Replay(
@@ -217,7 +224,7 @@ def _notes(task: Task, reference: Held, counted: _Counted) -> tuple[str, ...]:
         found.append(f"{counted.unanswered:,} rows have no {task.roles.answer} (null or NaN): they count as null")
     for name, (file, rows) in task.log.missing.items():
         found.append(f"{name} is missing in {rows:,} rows, the first in {file}: they count as null")
-    if task.roles.label is not None and reference.promised is None:
+    if task.roles.label is not None and _promised(reference) is None:
         found.append(f"{task.metric} has no value on the reference, so that nothing can be said of quality")
     return tuple(found)
 

@@ -87,12 +87,12 @@ def run_behind(project: Project, number: int) -> Entry:
 def in_production(project: Project) -> Project:
     """The project with the contract that its live release was made under; the file may have moved on since.
 
-    Where it runs and whom it tells are the file's: host, port, workers, recording, and where alerts go.
+    Where it runs and whom it tells are the file's: host, port, workers, recording, where alerts go, and slices.
     """
     promised = run_behind(project, live_release(project)).decode(Run).contract
     written = project.contract
     place = {"host": written.serving.host, "port": written.serving.port, "workers": written.serving.workers}
-    told = {key: getattr(written.monitoring, key) for key in ("webhook", "alertmanager", "apprise")}
+    told = {key: getattr(written.monitoring, key) for key in ("webhook", "alertmanager", "apprise", "slices")}
     contract = msgspec.structs.replace(
         promised,
         serving=msgspec.structs.replace(promised.serving, **place),

@@ -31,6 +31,7 @@ class Settings(msgspec.Struct, frozen=True):
     compare: tuple[str, ...] = ()
     season: str | None = None
     segment: str | None = None
+    slices: tuple[str, ...] | None = None
 
 
 def watch_log(folder: Path, location: str, asked: Asked, settings: Settings, report: Progress) -> Replay:
@@ -62,7 +63,8 @@ def _monitoring(contract: Contract | None, settings: Settings) -> Monitoring:
     given = {"window": settings.window, "drift": settings.drift, "false_alarms": settings.false_alarms}
     given |= {"season": settings.season, "segment": settings.segment}
     taken = {name: _taken(name, value) for name, value in given.items() if value is not None}
-    return msgspec.structs.replace(declared, **taken)
+    slices = declared.slices if settings.slices is None else settings.slices
+    return msgspec.structs.replace(declared, **taken, slices=slices)
 
 
 def _taken(name: str, value: object) -> object:

@@ -4,29 +4,20 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
-
-from shipworthy.models.answers import Class
-from shipworthy.models.bundle import DESCRIPTION
-from shipworthy.models.records import BundleDescription
-from shipworthy.monitoring.performance import Promised, promised
 from shipworthy.monitoring.records import Alarm
 from shipworthy.monitoring.watch import Facts, Watch
 from shipworthy.recording.lagging import note, note_shadow
 from shipworthy.refresh.records import Refresh
-from shipworthy.registry.records import Release
-from shipworthy.registry.releases import Releases
 from shipworthy.wiring.alerting import delivery_of, over, unsaid
 from shipworthy.wiring.comparing import shadow_lag
-from shipworthy.wiring.held_out import held_out
+from shipworthy.wiring.held_out import basis_reader
 from shipworthy.wiring.processes import Stop, loop
 from shipworthy.wiring.project import Project, open_project
 from shipworthy.wiring.promised import as_promised
 from shipworthy.wiring.record import lag_of, reference_reader
-from shipworthy.wiring.services import answering, in_operation, service_of
+from shipworthy.wiring.services import answering, in_operation
 
 PAUSE = 0.2  # seconds between looks
 
@@ -56,7 +47,6 @@ def run_watch(folder: Path, *, once: bool, stop: Stop | None = None) -> None:
 def facts_of(project: Project) -> Facts:
     """What the watch asks of releases, aliases and refreshes."""
     model, ledger = project.contract.name, project.ledger
-    releases = Releases(ledger, project.objects)
 
     def live() -> tuple[int, ...]:
         number = answering(project)
@@ -68,62 +58,10 @@ def facts_of(project: Project) -> Facts:
 
     return Facts(
         reference_of=reference_reader(project),
-        classes_of=_classes_reader(project, releases),
-        promised_of=_promised_reader(project, releases),
+        basis_of=basis_reader(project),
         live=live,
         answered=answered,
     )
-
-
-def _promised_reader(project: Project, releases: Releases) -> Callable[[int], Promised | None]:
-    """What live windows of a release are held against; None where nothing was measured of it."""
-    known: dict[int, Promised | None] = {}
-    reference_of = reference_reader(project)
-
-    def read(number: int) -> Promised | None:
-        if number not in known:
-            release = None if service_of(project, number) else releases.get(project.contract.name, number)
-            reference = reference_of(number)
-            window = project.contract.monitoring.window if reference is None else reference.window
-            known[number] = None if release is None else promised_by(project, release, window)
-        return known[number]
-
-    return read
-
-
-def promised_by(project: Project, release: Release, window: int) -> Promised | None:
-    """The metric on a release's rows held out, window by window (ns); else the gate's figure on all of them at once."""
-    rows = held_out(project, release)
-    if rows is None:
-        return _at_gate(release)
-    windows = None if rows.times is None else rows.times // window
-    metric = project.contract.gate.metric
-    return promised(metric, rows.target, rows.answers, rows.description.classes, windows)
-
-
-def _at_gate(release: Release) -> Promised | None:
-    figures = next((verdict.figures for verdict in release.verdicts if verdict.check == "quality"), {})
-    value, rows = figures.get("candidate"), figures.get("rows")
-    if not isinstance(value, int | float) or not isinstance(rows, int | float):
-        return None
-    return Promised(float(value), int(rows))
-
-
-def _classes_reader(project: Project, releases: Releases) -> Callable[[int], tuple[Class, ...] | None]:
-    known: dict[int, tuple[Class, ...]] = {}
-
-    def read(number: int) -> tuple[Class, ...] | None:
-        if number not in known:
-            service = service_of(project, number)
-            if service is not None:
-                known[number] = service.classes
-                return service.classes
-            files = releases.get(project.contract.name, number).files
-            sha = next(file.digest for file in files if file.path == DESCRIPTION)
-            known[number] = msgspec.json.decode(project.objects.get(sha), type=BundleDescription).classes
-        return known[number]
-
-    return read
 
 
 def main() -> None:
