@@ -77,7 +77,7 @@ def status() -> StatusView:
         quality_words=("auc 0.71 ± 0.02 on the 600 labelled rows of 2013-05-30",),
         slices=(
             SliceView("carrier", "UA", 900, 400, 0.72, 0.01, 0.73, 0.01, 0.74, ""),
-            SliceView("carrier", "HA", 9, 3, None, None, 0.7, 0.1, 0.71, "cannot be judged by 3 labelled rows"),
+            SliceView("carrier", "HA", 9, 3, None, None, 0.7, 0.1, 0.71, "too few labels to judge by: 3 of 50"),
         ),
         marks=MARKS,
         alerts=(AlertView(START + 28 * DAY, "temp moved", "delivered"),),

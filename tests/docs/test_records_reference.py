@@ -16,7 +16,18 @@ from shipworthy.adoption.records import Adoption
 from shipworthy.alerts.records import Silence, Standing, Turn
 from shipworthy.lineage.records import CodeSnapshot, DataPin, Diagnosis, Environment, Equivalence, Rebuild, Run, Wheels
 from shipworthy.monitoring.installation import Installation
-from shipworthy.monitoring.records import Alarm, Drill, Moved, PayoffEvidence, Quality, WindowEvidence
+from shipworthy.monitoring.records import (
+    Alarm,
+    Drill,
+    Effect,
+    Estimate,
+    Loss,
+    Moved,
+    PayoffEvidence,
+    Quality,
+    SliceQuality,
+    WindowEvidence,
+)
 from shipworthy.monitoring.skew import Skew
 from shipworthy.predictions import format as log
 from shipworthy.recording.held import Missed
@@ -62,11 +73,15 @@ PARTS = {
     "code": CodeSnapshot,
     "data": DataPin,
     "diagnosis": Diagnosis,
+    "effect": Effect,
     "environment": Environment,
+    "estimate": Estimate,
     "equivalence": Equivalence,
     "latency": LatencyVerdict,
+    "loss": Loss,
     "moved": Moved,
     "payoff": PayoffEvidence,
+    "slice": SliceQuality,
 }
 WITHOUT_A_STRUCT = {"refresh-asked"}
 

@@ -2,6 +2,7 @@
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 from monitoring.world import BASIS, DAY, FEATURES, MODEL, ROWS, changed, held_out, rows
@@ -112,7 +113,7 @@ def test_slices_are_told_apart_and_small_ones_say_that_they_cannot_be_judged(lab
         assert one.quality == pytest.approx(wanted)
         assert one.held_out == pytest.approx(founded.promised.value, abs=0.02)
         assert one.estimated is not None
-    assert any(cannot_judge(one).startswith("cannot be judged by") for one in slices)
+    assert any(cannot_judge(one).startswith("too few labels to judge by: ") for one in slices)
 
 
 def test_slices_of_several_windows_are_their_means_by_rows():
@@ -202,3 +203,12 @@ def test_a_watch_that_was_killed_between_quality_and_its_alarm_raises_it_when_it
     watch._step_quality()  # and no further
     assert not labelled.bodies("alarm")
     assert [alarm.cause for alarm in alarms(labelled.watch().step())] == ["performance"]
+
+
+def test_an_alarm_of_drift_does_not_wait_for_a_table_that_cannot_be_read(estimating):
+    recorded(estimating, START, START + 20, shift=1.5)
+    for file in estimating.layout.predictions(MODEL).glob("*.parquet"):
+        file.write_bytes(b"not a table")
+    with pytest.raises(pa.ArrowInvalid):
+        estimating.watch().step()
+    assert len(estimating.bodies("alarm")) == 1

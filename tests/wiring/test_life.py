@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from shipworthy.clock import DAY
 from shipworthy.environments.requirements import names
 from shipworthy.gate.decision import CHECKS
 from shipworthy.lineage.records import Run
+from shipworthy.monitoring.performance import Promised
 from shipworthy.registry.records import Release
+from shipworthy.wiring.held_out import basis_of
+from shipworthy.wiring.project import open_project
 
 
 def test_what_init_wrote_is_enough_to_ship(shipped):
@@ -134,3 +139,18 @@ def test_a_table_is_scored_logged_and_told_of(user):
     some = recorded["prediction_id"][7]
     traced = user.json("lineage", some)["prediction"]
     assert (traced["release"], traced["where"]) == (1, "table")
+
+
+def test_what_a_release_is_held_against_are_the_rows_that_it_keeps(shipped):
+    """Without times that is the gate's own figure; 88 rows are too few to estimate anything from."""
+    project = open_project(shipped.folder)
+    release = shipped.entries("release")[0].decode(Release)
+    [figures] = [verdict.figures for verdict in release.verdicts if verdict.check == "quality"]
+    basis = basis_of(project, release, DAY)
+    assert basis.promised == Promised(pytest.approx(figures["candidate"]), int(figures["rows"]), 1)
+    assert basis.loss.kind == "absolute error"
+    assert "of which 200 are needed" in basis.why
+    bare = msgspec.structs.replace(
+        release, files=tuple(file for file in release.files if not file.path.startswith("holdout"))
+    )
+    assert basis_of(project, bare, DAY).promised == Promised(figures["candidate"], int(figures["rows"]), 1)

@@ -46,7 +46,7 @@ def say_quality(words: Sequence[str], slices: Sequence[SliceView], metric: str) 
     """What is known of quality, and of its slices."""
     say_plain(*(f"quality: {sentence}" for sentence in words))
     if slices:
-        columns = ("slice", "rows", "labelled", metric, "estimated", "held out", "")
+        columns = ("slice", "rows", "labelled", "by labels", "estimated", "held out", "")
         table(f"{metric} by slice, over the newest {RECENT} windows", columns, [_slice(one) for one in slices])
 
 
@@ -65,7 +65,7 @@ def _slice(one: SliceView) -> Sequence[str]:
 def _give(value: float | None, error: float | None) -> str:
     if value is None:
         return "–"
-    return f"{value:.4g}" if error is None else f"{value:.4g} ± {2 * error:.2g}"
+    return f"{value:.3g}" if error is None else f"{value:.3g} ± {2 * error:.1g}"
 
 
 def _say_release(release: ReleaseView, previous: int | None) -> None:

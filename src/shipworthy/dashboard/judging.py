@@ -71,13 +71,13 @@ def _sentences(ordered: Sequence[Quality]) -> Iterator[str]:
         yield f"{estimated.metric} {figure} on the {estimated.rows:,} rows of {_day(estimated.window)}{far}; {BLIND}"
     loss = loss_since(ordered)
     if loss is not None:
-        yield _loss(loss)
+        yield _loss(loss, " since the release" if ordered[0].release else "")
 
 
-def _loss(loss: Loss) -> str:
+def _loss(loss: Loss, since: str) -> str:
     low, high = loss.low * loss.scale, loss.high * loss.scale
     words = (
-        f"{loss.kind} of all {loss.rows:,} labelled rows since the release: {loss.mean * loss.scale:.4g} on average, "
+        f"{loss.kind} of all {loss.rows:,} labelled rows{since}: {loss.mean * loss.scale:.4g} on average, "
         f"and from {low:.4g} to {high:.4g} with 95% confidence, however often anybody looks"
     )
     beyond = f"; {loss.beyond:,} larger than {loss.scale:.4g} count as that" if loss.beyond else ""

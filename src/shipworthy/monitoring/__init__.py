@@ -6,6 +6,7 @@ For notebooks and jobs, without a server (docs/how-to/watch-without-a-server.md)
     count      what each window of a table holds            -> {start: Counts}
     merge      counts of several tables, jobs or machines   -> {start: Counts}
     evidence   what the windows say against the reference   -> Replayed
+    assess     each window's quality by its labels, and estimated without them -> (Quality, …)
     encode     a profile as bytes; `decode` reads them
 
 They are loaded when they are first asked for, so that importing this package costs nothing.
@@ -16,12 +17,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from shipworthy.monitoring.quality_tables import assess
     from shipworthy.monitoring.replaying import Replayed
     from shipworthy.monitoring.tables import Profile, count, decode, encode, evidence, merge, profile
 
 _HOMES = {
     "Profile": "tables",
     "Replayed": "replaying",
+    "assess": "quality_tables",
     "count": "tables",
     "decode": "tables",
     "encode": "tables",
@@ -30,7 +33,7 @@ _HOMES = {
     "profile": "tables",
 }
 
-__all__ = ["Profile", "Replayed", "count", "decode", "encode", "evidence", "merge", "profile"]
+__all__ = ["Profile", "Replayed", "assess", "count", "decode", "encode", "evidence", "merge", "profile"]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -48,18 +48,23 @@ class Labelled:
         """Labels that are known, and those of them that name no recorded prediction."""
         return (0 if self._labels is None else len(self._labels)), len(self._unmatched)
 
-    def step(self, open_from: Callable[[int], int | None], known: Mapping[Group, Quality]) -> Iterator[Quality]:
+    def step(
+        self, releases: Collection[int], open_from: Callable[[int], int | None], known: Mapping[Group, Quality]
+    ) -> Iterator[Quality]:
         """Quality of every window in which a label or a labelled prediction is new, and of closed ones with new rows.
 
-        open_from: of a release, the start of its first open window; None where nothing is closed. known: what was said.
+        releases: that have answered; open_from: of a release, the start of its first open window; None where nothing is closed. known: what was said.
         """
         old = set(self._predicted.files)
         new_files = self._predicted.refresh()
         groups = self._newly_labelled(new_files, [file for file in self._predicted.files if file in old])
+        estimated = {release for release in releases if self._estimates(release)}
+        if not groups and not estimated:
+            return
         totals = self._predicted.rows()
         for group, rows in totals.items():
-            basis, first_open = self._basis_of(group[0]), open_from(group[0])
-            if basis is None or basis.estimator is None or first_open is None or group[1] >= first_open:
+            first_open = open_from(group[0])
+            if group[0] not in estimated or first_open is None or group[1] >= first_open:
                 continue
             before = known.get(group)
             if before is None or before.estimated is None or before.rows < rows:
@@ -68,6 +73,10 @@ class Labelled:
         groups = {group for group in groups if group not in known or known[group].rows <= totals.get(group, 0)}
         for batch in _batches(groups, totals):
             yield from self._measure(batch)
+
+    def _estimates(self, release: int) -> bool:
+        basis = self._basis_of(release)
+        return basis is not None and basis.estimator is not None
 
     def _newly_labelled(self, new_files: list[str], kept: list[str]) -> set[Group]:
         groups: set[Group] = set()

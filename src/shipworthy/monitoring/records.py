@@ -159,9 +159,7 @@ class Alarm(msgspec.Struct, frozen=True):
     unexplained: float | None = None  # score_change less all that is explained; None where either is not known
     examples: tuple[Example, ...] = ()  # rows of the bins that grew most; () for performance
     rates: tuple[RateEvidence, ...] = ()  # above their bounds, the strongest first; of cause "requests" alone
-
-
-LossKind = Literal["mistakes", "brier", "absolute error"]
+    quality: Effect | None = None  # what quality did since then; None: neither labels nor estimates say
 
 
 class Reached(msgspec.Struct, frozen=True):

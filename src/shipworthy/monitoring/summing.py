@@ -90,8 +90,8 @@ def cannot_judge(one: SliceQuality) -> str:
     if not one.labelled:
         return "no labels"
     if one.labelled < FEWEST_ROWS:
-        return f"cannot be judged by {one.labelled:,} labelled rows, of which {FEWEST_ROWS} are needed"
-    return f"cannot be judged: no window has {FEWEST_ROWS} labelled rows of it, and of more than one class"
+        return f"too few labels to judge by: {one.labelled:,} of {FEWEST_ROWS}"
+    return f"too few labels a window to judge by: less than {FEWEST_ROWS}, or of one class"
 
 
 def _together(parts: Sequence[SliceQuality]) -> SliceQuality:

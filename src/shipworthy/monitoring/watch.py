@@ -10,6 +10,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
+import pyarrow as pa
+from deltalake.exceptions import DeltaError
 
 from shipworthy.contract.records import Contract, Monitoring
 from shipworthy.counts.reference import Reference
@@ -67,7 +69,7 @@ class Watch:
         One that was written by a watch that was killed is in the ledger, and is not returned again.
         """
         try:
-            changed = self._step_quality()
+            changed = self._step_quality_first()
             return [*self._step_drift(), *self._step_performance(changed)]
         except BaseException:
             # What is remembered may be ahead of what was written: begin again from the ledger.
@@ -195,6 +197,14 @@ class Watch:
     def _is_live(self, release: int) -> bool:
         return self._facts.live is None or release in self._facts.live()
 
+    def _step_quality_first(self) -> set[int]:
+        """Quality, so that an alarm of drift can speak of it; but none waits for a table that cannot be read."""
+        try:
+            return self._step_quality()
+        except (OSError, DeltaError, pa.ArrowException):
+            self._step_drift()
+            raise
+
     def _step_quality(self) -> set[int]:
         """Write down what is new of quality; the releases that it is about."""
         known = self._known_qualities()
@@ -206,7 +216,8 @@ class Watch:
             length = self._window_of(release)
             return None if newest is None or length is None else first_open(newest, length, self._lateness)
 
-        for quality in self._labelled.step(open_from, known):
+        answered = releases(self._ledger, self._model)
+        for quality in self._labelled.step(answered, open_from, known):
             place = (quality.release, quality.window)
             if place in known and _same(known[place], quality):
                 continue
