@@ -53,21 +53,20 @@ class Labelled:
     ) -> Iterator[Quality]:
         """Quality of every window in which a label or a labelled prediction is new, and of closed ones with new rows.
 
-        releases: that have answered; open_from: of a release, the start of its first open window; None where nothing is closed. known: what was said.
+        releases: that have answered. open_from: of a release, the start of its first open window; None where nothing is
+        closed. known: what was said.
         """
         old = set(self._predicted.files)
         new_files = self._predicted.refresh()
         groups = self._newly_labelled(new_files, [file for file in self._predicted.files if file in old])
-        estimated = {release for release in releases if self._estimates(release)}
-        if not groups and not estimated:
+        if not groups and not any(self._estimates(release) for release in sorted(releases, reverse=True)):
             return
         totals = self._predicted.rows()
         for group, rows in totals.items():
             first_open = open_from(group[0])
-            if group[0] not in estimated or first_open is None or group[1] >= first_open:
-                continue
             before = known.get(group)
-            if before is None or before.estimated is None or before.rows < rows:
+            old_news = before is not None and before.estimated is not None and before.rows >= rows
+            if first_open is not None and group[1] < first_open and not old_news and self._estimates(group[0]):
                 groups.add(group)
         # Where rows have left the table, what was said of all of them stands.
         groups = {group for group in groups if group not in known or known[group].rows <= totals.get(group, 0)}
