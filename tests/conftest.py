@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +27,12 @@ PROGRAMS = {
     "promtool": "apt-get install prometheus",
     "prometheus-alertmanager": "apt-get install prometheus-alertmanager",
 }
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where environments are built, once for all tests: the first job in each compiles all that it imports."""
+    return tmp_path_factory.mktemp("built")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

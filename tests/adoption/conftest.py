@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
 from threadpoolctl import threadpool_limits
+from wiring.user import User, settings
 
 ROWS = 1500
+HISTORY = 1200  # of them: the newest fifth is held out by a training of ours
 
 
 def flights() -> pd.DataFrame:
@@ -38,12 +42,30 @@ def _one_thread():
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def cache(built: Path) -> Path:
     """Built environments, shared by these tests."""
-    return tmp_path_factory.mktemp("cache")
+    return built
 
 
 @pytest.fixture
 def python() -> Path:
     """That of these tests, which has every library that they need."""
     return Path(sys.executable)
+
+
+@pytest.fixture
+def user(tmp_path: Path, cache: Path) -> User:
+    """A user whose active environment is that of these tests."""
+    return User(tmp_path / "project", settings(tmp_path, cache, VIRTUAL_ENV=sys.prefix))
+
+
+@pytest.fixture(scope="session")
+def adopted(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> tuple[User, Any]:
+    """Who has adopted a pipeline in a file and had a contract written, and what was said; for copies to go on from."""
+    from adoption.team_program import trained  # noqa: PLC0415 - imports this file
+
+    home = tmp_path_factory.mktemp("adopted")
+    made = User(home / "project", settings(home, cache, VIRTUAL_ENV=sys.prefix))
+    joblib.dump(trained(flights()[:HISTORY]), made.folder / "late.joblib")
+    flights().to_parquet(made.folder / "sample.parquet")
+    return made, made.json("adopt", "late.joblib", "--sample", "sample.parquet", "--write")

@@ -7,10 +7,8 @@ import sys
 from pathlib import Path
 
 import joblib
-import pytest
 from adoption.conftest import NUMBERS, flights
 from adoption.team_program import FULL, trained
-from wiring.user import User, settings
 
 from shipworthy.adoption.records import Adoption
 from shipworthy.contract.reading import read
@@ -18,17 +16,9 @@ from shipworthy.contract.reading import read
 TEAM = Path(__file__).with_name("team_program.py")
 
 
-@pytest.fixture
-def user(tmp_path: Path, cache: Path) -> User:
-    """A user whose active environment is that of these tests."""
-    return User(tmp_path / "project", settings(tmp_path, cache, VIRTUAL_ENV=sys.prefix))
-
-
-def test_a_pipeline_in_a_file_gets_a_report_and_a_contract(user):
+def test_a_pipeline_in_a_file_gets_a_report_and_a_contract(adopted):
     """Frozen from what is installed; the same answers by a faster runtime; a contract that can be read."""
-    joblib.dump(trained(), user.folder / "late.joblib")
-    flights().to_parquet(user.folder / "sample.parquet")
-    said = user.json("adopt", "late.joblib", "--sample", "sample.parquet", "--write")
+    user, said = adopted
     adoption = said["adoption"]
     assert (adoption["family"], adoption["labels"]) == ("sklearn.pipeline.Pipeline", "late")
     assert {each["name"]: each["equal"] for each in adoption["bundle"]["runtimes"]} == {

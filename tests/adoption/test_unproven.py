@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
-import joblib
-import pytest
 from adoption.conftest import flights
-from adoption.team_program import FULL, trained
-from adoption.test_adopt import TEAM
-from wiring.user import User, settings
+from adoption.team_program import FULL
+from wiring.user import User
 
-from shipworthy.registry.records import Release
-
-HISTORY = 1200  # of 1,500 rows: the newest fifth is held out
 TRAIN = '''"""The training, as the team had it."""
 
 from sklearn.compose import make_column_transformer
@@ -33,12 +25,6 @@ def train(sample, parameters, seed):
 '''
 
 
-@pytest.fixture
-def user(tmp_path: Path, cache: Path) -> User:
-    """A user whose active environment is that of these tests."""
-    return User(tmp_path / "project", settings(tmp_path, cache, VIRTUAL_ENV=sys.prefix))
-
-
 def written_down(user: User) -> None:
     """What only a person can say, and an SLA that a busy machine keeps too."""
     text = (user.folder / "shipworthy.toml").read_text()
@@ -53,11 +39,8 @@ def written_down(user: User) -> None:
     user.write("shipworthy.toml", text + "\n")
 
 
-def test_it_is_served_watched_and_signed_as_unproven_and_proven_by_its_training(user):
-    rows = flights()
-    joblib.dump(trained(rows[:HISTORY]), user.folder / "late.joblib")
-    rows.to_parquet(user.folder / "sample.parquet")
-    adoption = user.json("adopt", "late.joblib", "--sample", "sample.parquet", "--write")["id"]
+def test_it_is_served_watched_and_signed_as_unproven_and_proven_by_its_training(adopted, tmp_path):
+    user, adoption, rows = adopted[0].copy(tmp_path / "project"), adopted[1]["id"], flights()
     assert "signed as unproven" in user.run("release", adoption, code=1).err
     assert "purpose.decision" in user.run("release", adoption, "--unproven", code=1).err  # blocked is blocked
     written_down(user)
@@ -83,18 +66,29 @@ def test_it_is_served_watched_and_signed_as_unproven_and_proven_by_its_training(
     assert rebuilt["run"] == released["run"]
     assert rebuilt["trained"] == shipped["id"]
     assert rebuilt["rung"] in ("bit-identical", "canonical-identical", "prediction-identical")
+    _signed(user, folder, shipped["id"], released["run"])
     (view,) = user.json("status")["releases"]
     assert view["since"].startswith(f"proven since: {shipped['id']} makes it again, ")
     assert view["proven"] is False  # a release never changes
     assert name == "late"
 
 
-def test_another_training_does_not_make_it_proven(user):
+def _signed(user: User, folder: Path, trained: str, adopted: str) -> None:
+    """That it is proven since is a statement beside the release's own, which holds for this release alone."""
+    said = user.json("verify", folder)
+    assert (said["attached"]["trained"], said["attached"]["run"]) == (trained, adopted)
+    assert "attached.dsse.json" in {each["file"] for each in said["statements"]}
+    assert f"proven since: {trained} makes the model that was adopted" in user.run("verify", folder).out
+    statement = folder / "attached.dsse.json"
+    signed = statement.read_text()
+    statement.write_text((folder / "provenance.dsse.json").read_text())
+    assert "expected a 'https://slsa.dev/verification_summary" in user.run("verify", folder, code=1).err
+    statement.write_text(signed)
+
+
+def test_another_training_does_not_make_it_proven(adopted, tmp_path):
     """One parameter differs from what made it: the difference is named, and it stays unproven."""
-    rows = flights()
-    joblib.dump(trained(rows[:HISTORY]), user.folder / "late.joblib")
-    rows.to_parquet(user.folder / "sample.parquet")
-    adoption = user.json("adopt", "late.joblib", "--sample", "sample.parquet", "--write")["id"]
+    user, adoption = adopted[0].copy(tmp_path / "project"), adopted[1]["id"]
     written_down(user)
     user.json("release", adoption, "--unproven")
     user.write("train.py", TRAIN.replace('parameters["logisticregression__C"]', "0.1"))
@@ -102,16 +96,3 @@ def test_another_training_does_not_make_it_proven(user):
     assert "different" in user.run("rebuild", "@1", code=1).err
     (view,) = user.json("status")["releases"]
     assert view["since"] == ""
-
-
-def test_a_version_of_a_registry_is_released_unproven_too(user):
-    store = f"sqlite:///{user.folder / 'registry.db'}"
-    subprocess.run([sys.executable, "-W", "ignore", TEAM, store], cwd=user.folder, env=user.settings, check=True)
-    said = user.json("adopt", "models:/late@champion", "--tracking-uri", store, "--write")
-    written_down(user)
-    user.run("release", said["id"], "--unproven")
-    release = user.entries("release")[0].decode(Release)
-    assert (release.number, release.proven, release.rebuild) == (1, False, None)
-    assert release.reference  # production is compared with the input example
-    answer = user.run("lineage", "@1").out
-    assert "UNPROVEN" in answer or "unproven" in answer

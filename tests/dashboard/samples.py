@@ -85,6 +85,7 @@ def status() -> StatusView:
         promise="at most 1 false alarm a year",
         newest=START + 60 * DAY,
         running="process 123",
+        waiting=("mlflow: 3 entries wait (3 run); `shipworthy sync` tells them",),
         recorder=RecorderView(1_200, 90_000, 7.5, 600.0),
         shadow=ShadowView(3, START, True, 100, 100, 0, 0, 0, 0.3, 0.01, 0.1, 0.2, 60, 40, 2.0, "", 50, 1.0, 5, ()),
     )

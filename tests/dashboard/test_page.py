@@ -39,6 +39,7 @@ def test_a_browser_draws_every_chart_and_shows_the_evidence(url):
         assert "auc 0.741 beats the baseline" in text
         assert "UNPROVEN" in text
         assert "runtime is waived until 2027-01-31" in text
+        assert "mlflow: 3 entries wait" in text
         assert "rebook passengers <b>now</b>" in driver.find_element("tag name", "header").text
         assert [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"] == []
     finally:

@@ -21,9 +21,9 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def cache(built: Path) -> Path:
     """Built environments, shared by all pages."""
-    return tmp_path_factory.mktemp("cache")
+    return built
 
 
 @pytest.fixture(scope="session")

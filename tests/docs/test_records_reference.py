@@ -12,7 +12,7 @@ import pytest
 from docs.documents import DOCS
 
 import shipworthy
-from shipworthy.adoption.records import Adoption
+from shipworthy.adoption.records import Adoption, Judged
 from shipworthy.alerts.records import Silence, Standing, Turn
 from shipworthy.lineage.records import CodeSnapshot, DataPin, Diagnosis, Environment, Equivalence, Rebuild, Run, Wheels
 from shipworthy.monitoring.installation import Installation
@@ -35,7 +35,16 @@ from shipworthy.recording.lagging import Noted
 from shipworthy.recording.retention import Removal
 from shipworthy.recording.service import Service
 from shipworthy.refresh.records import Refresh, Trigger
-from shipworthy.registry.records import AliasChange, LatencyVerdict, Rehearsal, Release, Retirement, Verdict, Waiver
+from shipworthy.registry.records import (
+    AliasChange,
+    Attachment,
+    LatencyVerdict,
+    Rehearsal,
+    Release,
+    Retirement,
+    Verdict,
+    Waiver,
+)
 from shipworthy.store.tables import entries, metadata
 from shipworthy.trackers.records import Tracked
 
@@ -46,9 +55,11 @@ KINDS = {
     "alert": Standing,
     "alert-turn": Turn,
     "alias": AliasChange,
+    "attachment": Attachment,
     "drill": Drill,
     "evidence": WindowEvidence,
     "installation": Installation,
+    "judged": Judged,
     "quality": Quality,
     "rebuild": Rebuild,
     "recorder": Noted,

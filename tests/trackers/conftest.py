@@ -71,8 +71,8 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
+def cache(built: Path) -> Path:
+    return built
 
 
 @pytest.fixture(scope="session", autouse=True)

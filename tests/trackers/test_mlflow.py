@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from adoption.conftest import flights
 from mlflow import MlflowClient
 
 from shipworthy.lineage.records import Run
@@ -18,9 +16,6 @@ from shipworthy.registry.records import AliasChange, Release, Verdict
 from shipworthy.store.ledger import Entry
 from shipworthy.trackers import outbox
 from shipworthy.trackers.mlflow import MlflowTracker
-from shipworthy.training.making import quiet
-from shipworthy.wiring.project import Project as Opened
-from shipworthy.wiring.registry_watch import watch_registry
 
 OWN_CALLS = '''
 
@@ -143,31 +138,3 @@ def test_while_the_server_is_away_nothing_fails_and_nothing_is_lost_or_told_twic
     told = outbox.told(ledger, "mlflow", first.id, "away")
     assert again == told
     assert len(client.search_model_versions("name='away'")) == 1
-
-
-def test_what_others_register_is_held_against_the_gate_and_an_alias_moved_by_hand_goes_back(
-    project, server, client, tmp_path, monkeypatch
-):
-    """A team that goes on registering versions with MLflow alone, and pointing the alias at them."""
-    team = Path(__file__).parents[1] / "adoption" / "team_program.py"
-    subprocess.run([sys.executable, "-W", "ignore", team, server.uri], cwd=tmp_path, check=True, capture_output=True)
-    entry = project.train(project.contract("trees"))
-    release(project, entry, 1)
-    assert tell(project, server, "late").waiting == 0
-    assert client.get_model_version_by_alias("late", "champion").version == "2"
-    client.set_registered_model_alias("late", "champion", "1")
-    monkeypatch.setenv("SHIPWORTHY_MLFLOW_TRACKING_URI", server.uri)
-    monkeypatch.setenv("VIRTUAL_ENV", sys.prefix)
-    state = project.state
-    opened = Opened(state.layout, project.contract("trees"), state.ledger, state.objects)
-    sample = tmp_path / "sample.parquet"
-    flights().to_parquet(sample)
-    found = watch_registry(opened, quiet, sample)
-    assert found.restored == ("champion named version 1, and names version 2 again, which is @1",)
-    assert [(each.version, each.outcome) for each in found.judged] == [("1", "undecided")]
-    assert client.get_model_version_by_alias("late", "champion").version == "2"
-    tags = client.get_model_version("late", "1").tags
-    assert tags["shipworthy.gate"].startswith("undecided: ")
-    assert tags["shipworthy.check.runtime"].startswith("passed: ")
-    assert tags["shipworthy.adoption"] == found.judged[0].adoption
-    assert watch_registry(opened, quiet, sample).judged == (), "each is judged once"

@@ -93,10 +93,10 @@ def lock() -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory):
+def cache(built: Path):
     """One cache of environments for these tests, so that none of the user's is touched."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SHIPWORTHY_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("SHIPWORTHY_CACHE", str(built))
         yield
 
 

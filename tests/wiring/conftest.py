@@ -40,9 +40,9 @@ class Clipped(RegressorMixin, BaseEstimator):
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def cache(built: Path) -> Path:
     """Where environments are built, once for all tests."""
-    return tmp_path_factory.mktemp("cache")
+    return built
 
 
 @pytest.fixture(scope="session")

@@ -73,6 +73,38 @@ def test_a_run_is_made_again_inside_a_container(contained, engine_here):
     assert json.loads(names.stdout) == []
 
 
+FIT = """
+import json, os, pickle
+import pandas as pd
+from sklearn.linear_model import Ridge
+rows = pd.read_parquet(os.environ["SHIPWORTHY_DATA_PATIENTS"])
+names = [name for name in rows.columns if name not in ("progression", "sex")]
+model = Ridge(alpha=0.5).fit(rows[names], rows["progression"])
+with open(os.environ["SHIPWORTHY_MODEL"], "wb") as file:
+    pickle.dump(model, file)
+with open(os.environ["SHIPWORTHY_METRICS"], "w") as file:
+    json.dump({"score": model.score(rows[names], rows["progression"])}, file)
+"""
+
+
+@REAL
+@SLOW
+def test_what_a_command_trained_is_made_again_inside_a_container(contained, engine_here, tmp_path):
+    """By the base's own Python and shell: the program's digest is that of the container's."""
+    user = contained.copy(tmp_path / "commanded")
+    user.write("fit.py", FIT)
+    contract = user.folder / "shipworthy.toml"
+    lines = [line for line in contract.read_text().splitlines() if not line.startswith("sex")]
+    lines = ["command = \"sh -c 'exec python fit.py'\"" if line.startswith("train =") else line for line in lines]
+    contract.write_text("\n".join(lines) + "\n")
+    trained = user.json("train")
+    said = user.json("rebuild", "latest", "--in", "container", "--base", engine_here.base)["rebuild"]
+    assert said["rung"] == "bit-identical", said["differences"]
+    assert said["environment"]["container"] == engine_here.base
+    assert said["environment"]["program"].startswith("/usr/bin/sh sha256:")
+    assert trained["run"]["metrics"].keys() == {"score"}
+
+
 def test_a_base_that_may_change_is_refused_before_anything_is_made(user, tmp_path):
     for base, told in (("python:3.12-slim", "pinned by its digest"), ("python@sha256:abc", "pinned by its digest")):
         assert told in user.run("image", "@1", "--base", base, "--out", tmp_path / "out", code=2).err

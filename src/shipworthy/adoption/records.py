@@ -8,6 +8,7 @@ import msgspec
 
 from shipworthy.contract.records import Contract, Value
 from shipworthy.gate.ml_test_score import Score
+from shipworthy.lineage.records import Registered
 from shipworthy.models.records import BundleDescription
 from shipworthy.registry.records import LatencyVerdict, Verdict
 from shipworthy.store.objects import File
@@ -84,3 +85,13 @@ class Adoption(msgspec.Struct, frozen=True):
     next: tuple[str, ...]  # steps, in order
     seconds: float
     parameters: dict[str, Value] = {}
+    registered: Registered | None = None  # the version that it was, where it came from a registry
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """Ledger kind "judged": what the gate's checks say of a version that somebody else registered."""
+
+    version: int  # of this format: 1
+    registered: Registered
+    adoption: str  # id of the report on it
+    verdicts: tuple[Verdict, ...]  # waivers not applied: they are whenever it is decided

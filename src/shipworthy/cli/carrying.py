@@ -117,6 +117,9 @@ def _say_proof(proof: Proof) -> None:
         marked("passed", f"{len(proof.statements)} statements, signed, and about the same run, {proof.run}"),
         marked("passed" if proof.proven else "waived", f"{'proven' if proof.proven else 'UNPROVEN'}{because}"),
     ]
+    if proof.attached is not None:
+        words = f"proven since: {proof.attached.trained} makes the model that was adopted, {proof.attached.rung}"
+        lines.append(marked("passed", words))
     if proof.rebuild is not None:
         made = proof.rebuild
         of = "made again" if made.run == proof.run else f"{made.run}, of the same recipe, made again"

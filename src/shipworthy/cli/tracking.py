@@ -59,7 +59,9 @@ def watch_registry(
         say_json(found)
     else:
         say(*(marked("waived", each) for each in found.restored))
-        say(*(marked(each.outcome, f"{found.model}/{each.version}: {each.reason}") for each in found.judged))
+        for each in found.judged:
+            live = "" if each.release is None else f"; live as @{each.release}, signed as unproven"
+            say(marked(each.outcome, f"{found.model}/{each.version}: {each.reason}{live}"))
         if not found.judged:
             say(f"nothing new of {found.model} is registered")
     against = [each for each in found.judged if each.outcome != "passed"]

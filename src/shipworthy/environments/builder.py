@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from shipworthy.errors import Conflict, NotFound, Unbuildable
 from shipworthy.store import layout
 
 MARKER = "shipworthy-complete"
+YANKED = "shipworthy.yanked"  # what uv said of releases that their authors took back, a line each
 LOCKED = "shipworthy.lock"  # the requirements that it was made from, beside the marker
 
 
@@ -108,6 +110,12 @@ def interpreter(environment: Path) -> Path:
     return environment / "Scripts" / "python.exe" if sys.platform == "win32" else environment / "bin" / "python"
 
 
+def yanked(environment: Path) -> tuple[str, ...]:
+    """What the index said, when an environment was built, of pinned releases that their authors have taken back."""
+    found = environment / YANKED
+    return tuple(found.read_text(encoding="utf-8").splitlines()) if found.is_file() else ()
+
+
 def bytecode(environment: Path) -> Path:
     """Where what is run in an environment keeps the bytecode that it compiled.
 
@@ -146,12 +154,13 @@ def _make(
     lock = folder / LOCKED
     lock.write_bytes(content)
     if names(content.decode()):
-        _uv(
+        said = _uv(
             ["pip", "install", "--python", str(interpreter(folder)), "--require-hashes", *options, "-r", str(lock)],
             near,
             content.decode(),
             keep,
         )
+        (folder / YANKED).write_text("\n".join(re.findall(r"^warning: (.+ is yanked.*)$", said, re.MULTILINE)))
     (folder / MARKER).touch()
 
 
@@ -176,12 +185,14 @@ def _resolve(lock: Path, extra: Sequence[str], python: str | None, near: Path) -
     return without(done.stdout, names(lock.read_text())).encode()
 
 
-def _uv(arguments: Sequence[str], near: Path, content: str, keep: Sequence[int]) -> None:
+def _uv(arguments: Sequence[str], near: Path, content: str, keep: Sequence[int]) -> str:
+    """What it said beside its work. Unbuildable."""
     done = run_uv(arguments, near, keep)
     if done.returncode:
         reason = said(done.stderr)
         at_fault = next((name for name in names(content) if name in reason.lower()), None)
         raise Unbuildable(f"the environment cannot be built: {reason}", at_fault)
+    return done.stderr
 
 
 def run_uv(

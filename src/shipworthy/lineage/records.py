@@ -76,6 +76,14 @@ class Environment(msgspec.Struct, frozen=True):
     program: str | None = None  # of a command, where it is the machine's own: "/usr/bin/Rscript sha256:…"
     declared: str | None = None  # digest of the file that the contract names, an object; None in records of old
     container: str | None = None  # the base image that it ran in, NAME@sha256:…; None: on the machine itself
+    yanked: tuple[str, ...] = ()  # pinned releases that their authors had taken back, as the index said
+
+
+class Registered(msgspec.Struct, frozen=True):
+    """A version in a registry of somebody else's."""
+
+    place: str  # the registry's address
+    version: str
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -100,6 +108,7 @@ class Run(msgspec.Struct, frozen=True):
     finished: int
     tracking: tuple[File, ...] = ()  # what its code logged by MLflow's or W&B's own calls, as they write it
     adopted: str | None = None  # id of the adoption, of a model that was not trained here; data and code are then empty
+    registered: Registered | None = None  # where that was adopted from, if it was a registry
 
 
 Factor = Literal[

@@ -18,7 +18,7 @@ from shipworthy.errors import Refused, Tampered
 from shipworthy.lineage.records import RUNGS
 from shipworthy.lineage.statement import PROVENANCE, VERIFICATION, Resource, Statement, read_statement
 from shipworthy.registry import rebuilt, slsa
-from shipworthy.registry.manifest import ENVELOPE_FILE, PROVENANCE_FILE, REBUILD_FILE, Identity
+from shipworthy.registry.manifest import ATTACHED_FILE, ENVELOPE_FILE, PROVENANCE_FILE, REBUILD_FILE, Identity
 from shipworthy.registry.rebuilt import Remade
 from shipworthy.registry.records import Verdict
 from shipworthy.registry.trust import TrustedKeys, open_envelope
@@ -53,6 +53,7 @@ class Proof(msgspec.Struct, frozen=True):
     verdicts: tuple[Verdict, ...]
     slsa: slsa.Reached
     notes: tuple[str, ...]
+    attached: Remade | None = None  # of an adopted model: the training that was found to make it, since
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +74,13 @@ def prove(folder: Path, trusted: TrustedKeys, *, services: Collection[str] = (),
     provenance = _provenance(release, trusted)
     summary = _rebuild(release, provenance, trusted)
     remade = None if summary is None else summary[0]
+    attached = _attached(release, trusted)
     _hold_to_proven(release, provenance, remade)
     identity = release.manifest.identity
     signed = [Signed(ENVELOPE_FILE, "https://model_signing/signature/v1.0", release.key)]
     signed.append(Signed(PROVENANCE_FILE, PROVENANCE, provenance.key))
     signed += [] if summary is None else [Signed(REBUILD_FILE, VERIFICATION, summary[1])]
+    signed += [] if attached is None else [Signed(ATTACHED_FILE, VERIFICATION, attached[1])]
     return Proof(
         model=release.model,
         number=release.number,
@@ -94,6 +97,7 @@ def prove(folder: Path, trusted: TrustedKeys, *, services: Collection[str] = (),
         verdicts=provenance.verdicts,
         slsa=slsa.reached(_build(provenance, _of_this(release, remade), services)),
         notes=_notes(provenance, identity, clock.now() if now is None else now),
+        attached=None if attached is None else attached[0],
     )
 
 
@@ -125,6 +129,24 @@ def _rebuild(release: VerifiedRelease, provenance: _Provenance, trusted: Trusted
     if REBUILD_FILE not in release.manifest.files:
         return None
     path = release.folder / REBUILD_FILE
+    remade, key = _summary(release, path, trusted)
+    _same(path, "the rebuild", remade.id, provenance.rebuild)
+    return remade, key
+
+
+def _attached(release: VerifiedRelease, trusted: TrustedKeys) -> tuple[Remade, str] | None:
+    """The same of the training of an adopted model, which was signed after the release."""
+    path = release.folder / ATTACHED_FILE
+    if not path.is_file():
+        return None
+    remade, key = _summary(release, path, trusted)
+    _same(path, "the run", remade.run, release.run)
+    if remade.trained is None or remade.rung == "different":
+        raise Tampered(f"{path} does not say that a training makes what was adopted")
+    return remade, key
+
+
+def _summary(release: VerifiedRelease, path: Path, trusted: TrustedKeys) -> tuple[Remade, str]:
     opened = open_envelope(path.read_bytes(), trusted, str(path))
     statement = read_statement(opened.payload, VERIFICATION)
     try:
@@ -133,7 +155,6 @@ def _rebuild(release: VerifiedRelease, provenance: _Provenance, trusted: Trusted
         raise Tampered(f"{path} is not the summary of a rebuild: {error}") from error
     attested = [each.get("digest", {}).get("sha256") for each in statement.predicate.get("inputAttestations", [])]
     _same(path, "the provenance", attested, [digest.of_file(release.folder / PROVENANCE_FILE)])
-    _same(path, "the rebuild", remade.id, provenance.rebuild)
     _same_files(path, statement.subject, release.manifest.files)
     reaches = remade.rung in RUNGS and RUNGS.index(remade.rung) <= RUNGS.index(release.contract.gate.rebuild.rung)
     _same(path, "whether the rebuild reached what the contract asks for", rebuilt.passed(statement.predicate), reaches)

@@ -20,7 +20,9 @@ PROVENANCE_FILE = "provenance.dsse.json"
 REBUILD_FILE = "rebuild.dsse.json"
 MANIFEST_FILE = "manifest.json"
 ENVELOPE_FILE = "manifest.dsse.json"
-UNLISTED = (MANIFEST_FILE, ENVELOPE_FILE)  # a manifest cannot hold its own digest
+ATTACHED_FILE = "attached.dsse.json"  # signed later: that the training of an adopted model was found
+# A manifest cannot hold its own digest, nor what was found out after it was signed.
+UNLISTED = (MANIFEST_FILE, ENVELOPE_FILE, ATTACHED_FILE)
 
 _SERIALIZATION = {"method": "files", "hash_type": "sha256", "allow_symlinks": False}
 

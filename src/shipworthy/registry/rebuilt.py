@@ -29,6 +29,7 @@ class Remade(msgspec.Struct, frozen=True):
     differences: tuple[str, ...]
     sandbox: str  # of the second training; "" where it failed
     environment: str  # digest of the record of where it ran; "" where it failed
+    trained: str | None = None  # the run whose recipe it was, where `run` was adopted and has none
 
 
 def rebuild_statement(identity: Identity, run: Run, id_: str, made: Rebuild, provenance: str) -> Statement:
@@ -60,6 +61,7 @@ def _remade(id_: str, made: Rebuild) -> Remade:
         differences=made.differences,
         sandbox="" if environment is None else environment.sandbox,
         environment="" if environment is None else digest.of_value(environment),
+        trained=made.trained,
     )
 
 

@@ -99,6 +99,16 @@ class AliasChange(msgspec.Struct, frozen=True):
     by: str
 
 
+class Attachment(msgspec.Struct, frozen=True):
+    """Ledger kind "attachment", key NUMBER: the training of an adopted release was found to make the same model."""
+
+    version: int  # of this format: 1
+    release: int
+    rebuild: str  # id
+    envelope: str  # DSSE: SLSA verification summary over the release's files
+    key: str  # id of the key that signed
+
+
 class Retirement(msgspec.Struct, frozen=True):
     """Ledger kind "retirement", key the number: a release that answers no more, for good. Signed."""
 

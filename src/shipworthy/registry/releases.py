@@ -11,8 +11,10 @@ import msgspec
 from shipworthy import clock, digest
 from shipworthy.errors import InUse, NotFound, Refused, Undecided
 from shipworthy.lineage.records import Rebuild, Run
+from shipworthy.registry.attaching import attachment_of
 from shipworthy.registry.fitness import Fitness, fitness, only, said, stops
 from shipworthy.registry.manifest import (
+    ATTACHED_FILE,
     CONTRACT_FILE,
     ENVELOPE_FILE,
     MANIFEST_FILE,
@@ -112,6 +114,9 @@ class Releases:
         if not folder.exists():
             with suppress(InUse):  # another process was faster: what it wrote is verified below, like our own
                 self._objects.materialise(self.get(model, number).files, folder)
+        found = attachment_of(self._ledger, model, number)
+        if found is not None and not (folder / ATTACHED_FILE).exists():
+            (folder / ATTACHED_FILE).write_text(found.envelope, encoding="utf-8")
         return verify_release(folder, trusted, model=model, number=number)
 
     def _make(

@@ -87,6 +87,8 @@ class MlflowTracker:
 
     def _run(self, entry: Entry) -> Tracked:
         run = entry.decode(Run)
+        if run.registered is not None and run.registered.place == self.place:
+            return self._adopted(entry, run, run.registered.version)
         with tempfile.TemporaryDirectory(prefix="shipworthy-mlflow-") as work:
             folder = Path(work)
             self._objects.materialise(run.tracking, folder / "own")
@@ -103,6 +105,13 @@ class MlflowTracker:
             self._client.set_terminated(id_, "FINISHED", run.finished // _MILLISECOND)
             version = self._version(entry, run, f"{found.info.artifact_uri}/model", id_)
         return Tracked("mlflow", self.place, id_, version)
+
+    def _adopted(self, entry: Entry, run: Run, version: str) -> Tracked:
+        """A version of this very registry stays the one that it is, and is known as the run's from now on."""
+        found = self._client.get_model_version(entry.model, version)
+        for name, value in telling.adopted_tags(entry.id, run).items():
+            self._client.set_model_version_tag(entry.model, version, name, value)
+        return Tracked("mlflow", self.place, found.run_id or None, version)
 
     def _standing(self, entry: Entry) -> Any:
         """The run that an earlier try began."""

@@ -40,6 +40,20 @@ class OwnLog:
     models: tuple[Path, ...]  # folders of models that it logged
 
 
+VARIABLES = (  # all that `prepare` may give
+    "MLFLOW_TRACKING_URI",
+    "MLFLOW_REGISTRY_URI",
+    "MLFLOW_EXPERIMENT_ID",
+    "MLFLOW_RUN_ID",
+    "MLFLOW_ALLOW_FILE_STORE",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR",
+    "WANDB_MODE",
+    "WANDB_DIR",
+    "WANDB_PROJECT",
+    "WANDB_SILENT",
+)
+
+
 def prepare(output: Path, packages: Collection[str], model: str) -> dict[str, str]:
     """Make the places for what the packages of a lock would log; the variables by which they find them."""
     variables: dict[str, str] = {}

@@ -61,6 +61,15 @@ def inputs(run: Run) -> tuple[Input, ...]:
     return tuple(_input(pin) for pin in run.data)
 
 
+def adopted_tags(run_id: str, run: Run) -> dict[str, str]:
+    """Onto a version that somebody else registered, once it has been adopted."""
+    return {
+        "shipworthy.run": run_id,
+        "shipworthy.adoption": str(run.adopted),
+        "shipworthy.model_digest": run.model_digest,
+    }
+
+
 def verdict_tag(verdict: Verdict) -> tuple[str, str]:
     """ "shipworthy.check.latency" -> "passed: …"."""
     return f"shipworthy.check.{verdict.check}", f"{verdict.outcome}: {verdict.reason}"[:LONGEST_TAG]

@@ -197,7 +197,9 @@ def keep_output(work: Path, error: TrainingFailed, kept: Path) -> TrainingFailed
     return TrainingFailed(f"{error}\nthe full output: {kept}")
 
 
-def environment_of(outcome: execution.Outcome, lock: str, declared: str | None, threads: int) -> Environment:
+def environment_of(
+    outcome: execution.Outcome, lock: str, declared: str | None, threads: int, yanked: tuple[str, ...] = ()
+) -> Environment:
     """The record of where a job ran; `lock` and `declared` are digests."""
     return Environment(
         lock=lock,
@@ -215,6 +217,7 @@ def environment_of(outcome: execution.Outcome, lock: str, declared: str | None, 
         program=outcome.program,
         refused=outcome.refused,
         declared=declared,
+        yanked=yanked,
     )
 
 

@@ -78,6 +78,8 @@ def train(
         progress("environment")  # first, since it fails soonest
         lock = _lock(contract, state, recipe, work)
         environment = builder.build(lock, near=project)
+        for each in builder.yanked(environment):
+            report(f'{each}: pin another one, or keep its file with wheels = "keep" under [gate.rebuild]', None)
         if contract.model.command is not None and recipe is None:
             programs.find(contract.model.command, environment, project)  # sooner than the job, which has the snapshot
         lock_digest = state.objects.put_file(lock)
@@ -163,7 +165,9 @@ def _record(state: State, trained: Trained, made: _Made) -> Entry:
         contract=contract,
         code=made.code,
         data=made.data,
-        environment=making.environment_of(outcome, made.lock, made.declared, contract.model.threads),
+        environment=making.environment_of(
+            outcome, made.lock, made.declared, contract.model.threads, builder.yanked(trained.environment)
+        ),
         parameters=made.parameters,
         seed=contract.model.seed,
         rehearsal=_rehearsal(state.ledger, contract.name),

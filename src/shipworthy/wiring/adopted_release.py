@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -27,17 +27,33 @@ from shipworthy.wiring.project import Project, run_behind
 NOT_TRAINED = "not trained here"
 
 
-def run_of_adoption(project: Project, entry: Entry) -> Entry:
+def run_of_adoption(project: Project, entry: Entry, judged: Sequence[Verdict] = ()) -> Entry:
     """The record that stands where a training's would: what was adopted, under the project's contract, with the checks
-    that can be made of it. One a contract. WrongUse where the contract is of other inputs, or another model.
+    that can be made of it, or those of `judged`. One a contract. WrongUse where the contract is of other inputs, or
+    another model.
     """
     adoption = entry.decode(Adoption)
-    contract = _promised(project.contract, adoption, entry.id)
+    contract = promised(project.contract, adoption, entry.id)
     key = f"{entry.id}:{contract.digest[:16]}"
     made = project.ledger.append_once("run", contract.name, _run(project, contract, adoption, entry), key=key)
-    for verdict in _verdicts(project, contract, adoption):
+    for verdict in judged or verdicts_of(project, entry):
         project.ledger.append("verdict", contract.name, verdict, subject=made.id)
     return made
+
+
+def verdicts_of(project: Project, entry: Entry) -> tuple[Verdict, ...]:
+    """Those of the report; purpose, latency and compatibility are of the contract as it stands now. WrongUse."""
+    adoption = entry.decode(Adoption)
+    contract = promised(project.contract, adoption, entry.id)
+    live = Aliases(project.ledger).current(contract.name, "live")
+    released = None if live is None else run_behind(project, live).decode(Run).contract
+    anew = (
+        purpose.purpose(contract.purpose),
+        latency.latency(contract.serving, adoption.latency, contract.gate.confidence),
+        compatibility.compatibility(released, contract),
+    )
+    taken = {verdict.check for verdict in anew}
+    return (*(verdict for verdict in adoption.verdicts if verdict.check not in taken), *anew)
 
 
 def attached(project: Project, adopted: Entry) -> Entry:
@@ -59,8 +75,8 @@ def attached(project: Project, adopted: Entry) -> Entry:
     return trained
 
 
-def _promised(contract: Contract, adoption: Adoption, name: str) -> Contract:
-    """The project's contract, its features in the model's own order."""
+def promised(contract: Contract, adoption: Adoption, name: str) -> Contract:
+    """The project's contract, its features in the adopted model's own order. WrongUse where it takes other ones."""
     taken = {feature.name: feature for feature in adoption.bundle.features}
     written = {feature.name: feature for feature in contract.features}
     if contract.name != adoption.bundle.model:
@@ -109,20 +125,8 @@ def _run(project: Project, contract: Contract, adoption: Adoption, entry: Entry)
         started=entry.at,
         finished=entry.at,
         adopted=entry.id,
+        registered=adoption.registered,
     )
-
-
-def _verdicts(project: Project, contract: Contract, adoption: Adoption) -> tuple[Verdict, ...]:
-    """Those of the report; purpose, latency and compatibility are of the contract as it stands now."""
-    live = Aliases(project.ledger).current(contract.name, "live")
-    released = None if live is None else run_behind(project, live).decode(Run).contract
-    anew = (
-        purpose.purpose(contract.purpose),
-        latency.latency(contract.serving, adoption.latency, contract.gate.confidence),
-        compatibility.compatibility(released, contract),
-    )
-    taken = {verdict.check for verdict in anew}
-    return (*(verdict for verdict in adoption.verdicts if verdict.check not in taken), *anew)
 
 
 def _written(parameters: Mapping[str, Value]) -> dict[str, Value]:

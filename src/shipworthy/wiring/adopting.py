@@ -20,12 +20,13 @@ from shipworthy.adoption.records import Adoption
 from shipworthy.adoption.steps import next_steps
 from shipworthy.contract.periods import TRAINING
 from shipworthy.contract.reading import FILE, parse
-from shipworthy.contract.records import Contract, Feature
+from shipworthy.contract.records import Contract, Feature, Serving
 from shipworthy.contract.study import Study
 from shipworthy.counts import reference as counting
 from shipworthy.environments import runner
 from shipworthy.errors import WrongUse
 from shipworthy.gate.ml_test_score import Evidence, ml_test_score
+from shipworthy.lineage.records import Registered
 from shipworthy.models import adopting, packaging
 from shipworthy.models.adopting import Kept, Unloadable
 from shipworthy.models.bundle import PROBE_ANSWERS, PROBES, Bundle, read_answers
@@ -66,6 +67,7 @@ class Request:
     features: tuple[str, ...] = ()  # the sample's columns in the model's order
     name: str | None = None
     write: bool = False
+    serving: Serving | None = None  # that is promised already; else the proposed contract's
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,8 @@ def _promised(looked: _Looked, studied: Study, request: Request, notes: tuple[st
     text = proposed_text(studied, wanted, parameters)
     contract = parse(text, "the proposed contract")
     ordered = tuple(_named(contract.features, name) for name in looked.chosen.features)
-    contract = msgspec.structs.replace(contract, features=ordered)
+    serving = request.serving or contract.serving
+    contract = msgspec.structs.replace(contract, features=ordered, serving=serving)
     features = with_seen_categories(ordered, _typed(looked.table, ordered))
     return _Found(looked, studied, contract, text, features, notes)
 
@@ -248,7 +251,14 @@ def _adoption(
         next=next_steps(record, verdicts, written=written, labelled=found.looked.chosen.labels is not None),
         seconds=0.0,
         parameters=place.described.parameters,
+        registered=_registered(found.looked.source, request),
     )
+
+
+def _registered(source: Source, request: Request) -> Registered | None:
+    if source.tracked is None:
+        return None
+    return Registered(request.tracking_uri or "", source.tracked.uri.rpartition("/")[2])
 
 
 def _notes(found: _Found, kept: Kept) -> tuple[str, ...]:

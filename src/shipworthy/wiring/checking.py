@@ -11,7 +11,7 @@ import msgspec
 
 from shipworthy.counts import reference as counting
 from shipworthy.environments.workplace import workplace
-from shipworthy.errors import ShipworthyError, Undecided, WrongUse
+from shipworthy.errors import Undecided, WrongUse
 from shipworthy.gate import ml_test_score as sheet
 from shipworthy.gate.checks import (
     alerting,
@@ -22,14 +22,12 @@ from shipworthy.gate.checks import (
     reference,
     rehearsal,
     runtime,
-    skew,
 )
 from shipworthy.gate.decision import Decision, decide
 from shipworthy.gate.waivers import waivers
 from shipworthy.lineage.records import Rebuild, Run
 from shipworthy.models.bundle import Bundle
 from shipworthy.monitoring.records import Drill
-from shipworthy.monitoring.skew import Skew
 from shipworthy.registry.aliases import Aliases
 from shipworthy.registry.manifest import REFERENCE_FILE
 from shipworthy.registry.names import run_of
@@ -45,7 +43,7 @@ from shipworthy.wiring.drilling import make_drill, reference_of_run, standing_dr
 from shipworthy.wiring.keys import trusted_keys
 from shipworthy.wiring.project import Project, Report, run_behind
 from shipworthy.wiring.quality import Rows, data_verdict, quality_verdict, read_rows
-from shipworthy.wiring.skewing import find_skew
+from shipworthy.wiring.skewing import skew_verdict
 from shipworthy.wiring.workers import worker_command
 
 BODIES = 2_000  # different requests of a measurement
@@ -100,7 +98,12 @@ def check_run(project: Project, name: str, report: Report) -> Checked:
         report(f"measure the SLA: {run.contract.serving.rate:g} requests/s", None)
         verdicts += [_latency(checking), runtime.runtime(bundle.description), _rehearsal(checking)]
         report("drill an alarm", None)
-        verdicts += [_reference(checking), _alerting(checking), _skew(checking), _compatibility(checking)]
+        verdicts += [
+            _reference(checking),
+            _alerting(checking),
+            skew_verdict(project, run.contract, entry.id),
+            _compatibility(checking),
+        ]
     for verdict in verdicts:
         project.ledger.append("verdict", run.model, verdict, subject=entry.id)
     return _checked(project, entry, run, verdicts)
@@ -199,19 +202,6 @@ def _alerting(checking: Checking) -> Verdict:
         found = reference_of_run(project, checking.run)
         entry = None if found is None else make_drill(project, found, checking.entry.id)
     return alerting.alerting(None) if entry is None else alerting.alerting(entry.decode(Drill), entry.id)
-
-
-def _skew(checking: Checking) -> Verdict:
-    """What was served, whichever release answered, against the training source as it is now."""
-    contract, source = checking.run.contract, checking.run.contract.target_source
-    name = "" if source is None else source.name
-    if source is None or source.id is None:
-        return skew.skew(contract.gate.skew, None, source=name)
-    try:
-        entry = find_skew(checking.project, contract, checking.entry.id)
-    except ShipworthyError as error:
-        return Verdict(skew.CHECK, "undecided", str(error))
-    return skew.skew(contract.gate.skew, entry.decode(Skew), entry.id, source=name)
 
 
 def _compatibility(checking: Checking) -> Verdict:

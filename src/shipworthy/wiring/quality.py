@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from shipworthy.contract.records import Contract
 from shipworthy.contract.violations import Violation, violations
 from shipworthy.errors import ShipworthyError, Undecided
 from shipworthy.gate import baseline
@@ -75,7 +76,7 @@ def _held_out(
 ) -> quality.HeldOut:
     held, classes = bundle.holdout(), bundle.description.classes
     target = _column(held, bundle.description.target)
-    live, live_classes = _live(project, run, held, work)
+    live, live_classes = answers_of_live(project, run.contract, held, work)
     return quality.HeldOut(
         target=target,
         classes=classes,
@@ -86,11 +87,14 @@ def _held_out(
     )
 
 
-def _live(project: Project, run: Run, held: pa.Table, work: Path) -> tuple[NDArray[np.float64] | None, Sequence[Class]]:
-    number = Aliases(project.ledger).current(run.model, "live")
+def answers_of_live(
+    project: Project, contract: Contract, held: pa.Table, work: Path
+) -> tuple[NDArray[np.float64] | None, Sequence[Class]]:
+    """What the live release says to the same rows, and the order of its classes; None where nothing is live."""
+    number = Aliases(project.ledger).current(contract.name, "live")
     if number is None:
         return None, ()
-    release = served(replace(project, contract=run.contract), number)
+    release = served(replace(project, contract=contract), number)
     said = answers(release.bundle, release.contract, held, work, release.command)
     return said, release.bundle.description.classes
 

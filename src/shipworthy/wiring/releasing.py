@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from shipworthy import clock
+from shipworthy.adoption.records import Judged
 from shipworthy.errors import Refused, WrongUse
 from shipworthy.gate.decision import CHECKS
 from shipworthy.gate.waivers import Wish, write_waiver
@@ -33,6 +34,11 @@ def release_run(
     Refused or Undecided, with the reasons, otherwise. A shadow answers nobody: it needs SHADOW_CHECKS alone.
     """
     entry = _to_release(project, name, unproven=unproven)
+    return release_entry(project, entry, because, shadow=shadow)
+
+
+def release_entry(project: Project, entry: Entry, because: str, *, shadow: bool = False) -> Release:
+    """The same, of a run that is known already."""
     run = entry.decode(Run)
     decision = decision_of(project, entry)
     rebuilt = project.ledger.newest("rebuild", run.model, subject=entry.id)
@@ -63,7 +69,8 @@ def _to_release(project: Project, name: str, *, unproven: bool) -> Entry:
             f"{named.id} is a model that was adopted, and no training is attached: nobody can make it again. "
             f"`shipworthy release {named.id} --unproven` releases it as it is, signed as unproven"
         )
-    return run_of_adoption(project, named)
+    judged = project.ledger.newest("judged", named.model, subject=named.id)  # of a version of a registry
+    return run_of_adoption(project, named, () if judged is None else judged.decode(Judged).verdicts)
 
 
 def start_shadow(project: Project, number: int, because: str) -> None:

@@ -16,7 +16,7 @@ from shipworthy.wiring.adopted_release import attached
 from shipworthy.wiring.checking import check_run
 from shipworthy.wiring.project import Project, Report, run_behind
 from shipworthy.wiring.releasing import release_run
-from shipworthy.wiring.training import train_project
+from shipworthy.wiring.training import prove_like, train_project
 
 SHOWN = 3  # changed files that are named
 
@@ -86,9 +86,7 @@ def prove_adopted(project: Project, entry: Entry, report: Report) -> Entry | Non
     adopted = None if live is None else run_behind(project, live)
     if adopted is None or adopted.decode(Run).adopted is None or entry.decode(Run).adopted is not None:
         return None
-    return rebuild(
-        attached(project, adopted), project.state, key=f"{adopted.id}:{entry.id}", report=report, like=adopted
-    )
+    return prove_like(project, attached(project, adopted), adopted, report, key=f"{adopted.id}:{entry.id}")
 
 
 def _unfinished(project: Project, report: Report) -> Entry | None:

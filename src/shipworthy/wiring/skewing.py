@@ -7,14 +7,29 @@ import pyarrow.compute as pc
 
 from shipworthy.contract.records import Contract, DataSource
 from shipworthy.contract.violations import with_defaults
-from shipworthy.errors import WrongUse
+from shipworthy.errors import ShipworthyError, WrongUse
+from shipworthy.gate.checks import skew
 from shipworthy.monitoring.skew import VERSION, Skew, compared, in_words
 from shipworthy.monitoring.stored import feature_column, newest_rows
+from shipworthy.registry.records import Verdict
 from shipworthy.store.ledger import Entry
 from shipworthy.training import sources
 from shipworthy.wiring.project import Project
 
 _LOOKED_THROUGH = 20  # rows for each that is wanted, since not every caller sends an id
+
+
+def skew_verdict(project: Project, contract: Contract, subject: str) -> Verdict:
+    """What was served, whichever release answered, against the training source as it is now."""
+    source = contract.target_source
+    name = "" if source is None else source.name
+    if source is None or source.id is None:
+        return skew.skew(contract.gate.skew, None, source=name)
+    try:
+        entry = find_skew(project, contract, subject)
+    except ShipworthyError as error:
+        return Verdict(skew.CHECK, "undecided", str(error))
+    return skew.skew(contract.gate.skew, entry.decode(Skew), entry.id, source=name)
 
 
 def find_skew(project: Project, contract: Contract, subject: str = "") -> Entry:

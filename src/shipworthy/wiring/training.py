@@ -18,13 +18,17 @@ from shipworthy.lineage.records import Run
 from shipworthy.models.bundle import HOLDOUT_ANSWERS, read_answers
 from shipworthy.models.columns import from_arrow
 from shipworthy.monitoring.freezing import Rows, frozen
+from shipworthy.registry.attaching import attach
 from shipworthy.registry.manifest import REFERENCE_FILE
 from shipworthy.registry.names import run_of
+from shipworthy.registry.records import Release
+from shipworthy.registry.releases import Releases
 from shipworthy.store.ledger import Entry
 from shipworthy.training.cut import instants
 from shipworthy.training.rebuild import How, rebuild
 from shipworthy.training.trainer import Trained, train
 from shipworthy.wiring.adopted_release import attached
+from shipworthy.wiring.keys import own_key, trusted_keys
 from shipworthy.wiring.packaging import package
 from shipworthy.wiring.project import Project, Report
 from shipworthy.wiring.recorded_period import Recorded, recorded, rows_of, together
@@ -66,7 +70,7 @@ def rebuild_run(project: Project, name: str, report: Report, how: How) -> Entry:
     """Make a run again; the rebuild's entry."""
     run = run_of(project.ledger, name, model=project.contract.name)
     if run.decode(Run).adopted is not None:
-        return rebuild(attached(project, run), project.state, report=report, how=how, like=run)
+        return prove_like(project, attached(project, run), run, report, how=how)
     return rebuild(run, project.state, report=report, how=how)
 
 
@@ -102,6 +106,21 @@ def _history(trained: Trained, found: Recorded | None, *, training: bool) -> Row
         both = together(history, produced)
         return Rows(both.columns, both.times, f"the training history and the {found.words}", found.identity)
     return Rows(produced.columns, produced.times, f"the {found.words}", found.identity)
+
+
+def prove_like(
+    project: Project, trained: Entry, adopted: Entry, report: Report, *, how: How | None = None, key: str | None = None
+) -> Entry:
+    """Hold what a run's training makes against an adopted model; where it is the same, sign that for its releases."""
+    made = rebuild(trained, project.state, key=key, report=report, how=how, like=adopted)
+    releases = Releases(project.ledger, project.objects)
+    released = releases.of_run(adopted.model, adopted.id)
+    if released is not None:
+        number = released.decode(Release).number
+        verified = releases.materialise(project.layout, adopted.model, number, trusted_keys())
+        if attach(project.ledger, verified, made, own_key()) is not None:
+            releases.materialise(project.layout, adopted.model, number, trusted_keys())  # with the statement
+    return made
 
 
 def _typed(name: str, text: str, parameters: Mapping[str, Value]) -> Value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -52,6 +53,16 @@ def train(job: Job) -> Trained:
     metrics = _metrics(left / METRICS)
     model = given.model(_model_file(left), job)
     return Trained(model, given.table_kind(model, job), metrics, seconds)
+
+
+def program(job: Job) -> str | None:
+    """The machine's own program with its digest, as it is where this runs, which may be a container; None where lock or
+    code hold it.
+    """
+    if job["program"] is None:
+        return None
+    path = Path(job["command"][0])
+    return f"{path} sha256:{hashlib.sha256(path.resolve().read_bytes()).hexdigest()}"
 
 
 def _variables(job: Job, left: Path) -> dict[str, str]:

@@ -90,7 +90,7 @@ def _course(job: Job, channel: Channel) -> dict[str, Any]:
         "seconds": made.seconds,
         "table": made.table,
         "modules": modules,
-        "program": job["program"],
+        "program": commanded.program(job),
         "imported": _imported(output, project),
         **surroundings.found(),
     }
