@@ -213,3 +213,15 @@ def test_slots_are_those_of_the_calendar(seconds):
     at = np.array([seconds * clock.SECOND])
     found = [int(of_times(season, at)[0]) for season in ("hour-of-day", "day-of-week", "hour-of-week")]
     assert found == [moment.hour, moment.weekday(), moment.weekday() * 24 + moment.hour]
+
+
+def test_a_season_follows_the_clocks_that_it_is_told_by():
+    """Two in the afternoon in New York is another hour of UTC in winter than in summer."""
+    at = np.array([clock.from_iso("2024-01-08T19:00:00Z"), clock.from_iso("2024-07-08T18:00:00Z")])
+    assert of_times("hour-of-day", at, "America/New_York").tolist() == [14, 14]
+    assert of_times("day-of-week", at - 16 * clock.HOUR, "America/New_York").tolist() == [6, 6]
+    zoned = reference(*hours(0, 24 * 20), msgspec.structs.replace(HOURLY, timezone="America/New_York"))
+    assert zoned.slots.zone == "America/New_York"
+    assert "hour of the day (America/New_York)" in zoned.regimes[0].words
+    assert zoned.identity != reference(*hours(0, 24 * 20)).identity
+    assert alarms_of_wind(zoned, windows(zoned, *hours(1, 24 * 10))) == []

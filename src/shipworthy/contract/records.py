@@ -161,6 +161,7 @@ class Monitoring(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     performance: float | None = None  # alarm when the live metric is worse than on the rows held out by more than this
     season: Season = "auto"  # rows are held against those of the same hour or day; auto: where the reference shows it
     segment: str | None = None  # rows are held against those with the same value of this feature, instead
+    timezone: str = "UTC"  # whose clocks tell the hours and days of a season
     reference: str = "training"  # or a period of production, "2026-01-01..2026-03-31", or "training + " and a period
     refused: float | None = None  # share of rows that may be refused; None = nobody is told
     flagged: float | None = None  # share of rows that may be answered though a value breaks the contract

@@ -9,6 +9,7 @@ import difflib
 import math
 import re
 import shlex
+import zoneinfo
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -229,6 +230,13 @@ def _receiver(value: object) -> str:
     return found if _VARIABLE.fullmatch(found) else _address(found)
 
 
+def _zone(value: object) -> str:
+    found = _text(value)
+    if found not in zoneinfo.available_timezones():
+        raise ValueError(did_you_mean(found, zoneinfo.available_timezones()))
+    return found
+
+
 def _places(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise ValueError("it is a list")
@@ -270,6 +278,7 @@ CRON = Rule('a cron schedule in UTC such as "0 2 * * *" (minute hour day month w
 ADDRESS = Rule("an http:// or https:// address", _address)
 RECEIVER = Rule('an http:// or https:// address, or "env:NAME" of a variable that holds one', _receiver)
 PLACES = Rule('a list of Apprise URLs, or of "env:NAME" of variables that hold one each', _places)
+ZONE = Rule('a time zone such as "Europe/Berlin", or "UTC"', _zone)
 SCALAR = Rule("a finite number, true or false, or text", _scalar)
 FEATURES = Rule('a list of different features such as ["carrier"]', _categories)
 CATEGORIES = Rule('a list of different texts such as ["UA", "AA"]', _categories)

@@ -121,9 +121,8 @@ def build(  # noqa: PLR0913 - two samples, and how they are cut
     }
     names = [feature.name for feature in features]
     told = None if by is None or by.segment is None else Segment(cells[by.segment], names.index(by.segment))
-    season = None if by is None else by.season
-    trained = Timed.of(history_times, window, raw_slots(season, told, history_times, history))
-    tried = Timed.of(answer_times, window, raw_slots(season, told, answer_times, None if by is None else by.held))
+    trained = Timed.of(history_times, window, raw_slots(by, told, history_times, history))
+    tried = Timed.of(answer_times, window, raw_slots(by, told, answer_times, None if by is None else by.held))
     payoffs = [
         _payoff(name, "feature", names.index(name), of_feature, history[names.index(name)], trained)
         for name, of_feature in cells.items()
@@ -210,7 +209,7 @@ def _pairs(
 def _identity(payoffs: Sequence[Payoff], low: float, high: float, slots: Slots | None) -> str:
     """Windows that are counted alike may be added up."""
     bins_of: list[object] = [[p.name, p.origin, p.column, p.bins, *([p.pair] if p.pair else [])] for p in payoffs]
-    by_slot: list[object] = [[slots.season, slots.segment, slots.size]] if slots is not None else []
+    by_slot: list[object] = [[slots.season, slots.segment, slots.size, slots.zone]] if slots is not None else []
     return digest.of_value([*bins_of, [low, high], *by_slot])
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from shipworthy.counts import bins
 from shipworthy.counts.bins import Bins, Codes
 from shipworthy.counts.packing import pack
-from shipworthy.counts.slots import Season, Slots, of_times, size_of
+from shipworthy.counts.slots import UTC, Season, Slots, of_times, size_of
 from shipworthy.models.records import Columns
 
 KEPT_WINDOWS = 2_000  # the newest of the reference that are kept one by one
@@ -26,6 +26,7 @@ class By:
     season: Season
     segment: str | None = None  # of season "segment": the feature whose bins are the slots
     held: Columns | None = None  # features of the rows held out, by which their segment is told
+    zone: str = UTC  # whose clocks tell the hours
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +92,11 @@ class Timed:
         if self.slotted is None:
             return None
         rows = np.bincount(self.slotted.of_rows, minlength=self.slotted.size)
-        return Slots(by.season, tuple(rows.tolist()), by.segment or "")
+        return Slots(by.season, tuple(rows.tolist()), by.segment or "", by.zone)
 
 
 def raw_slots(
-    season: Season | None, segment: Segment | None, times: NDArray[np.int64] | None, columns: Columns | None
+    by: By | None, segment: Segment | None, times: NDArray[np.int64] | None, columns: Columns | None
 ) -> RawSlots | None:
     """Slots of n rows by the bins of their segment, or else by their times. None where nothing tells them."""
     if segment is not None:
@@ -103,6 +104,6 @@ def raw_slots(
             return None
         codes = bins.assign(segment.bins, columns[segment.place])
         return RawSlots(codes.astype(np.int64), segment.bins.size)
-    if season is None or times is None:
+    if by is None or times is None:
         return None
-    return RawSlots(of_times(season, np.asarray(times, dtype=np.int64)), size_of(season))
+    return RawSlots(of_times(by.season, np.asarray(times, dtype=np.int64), by.zone), size_of(by.season))

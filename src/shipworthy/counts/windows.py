@@ -141,7 +141,7 @@ def _by_slot(
         place = next(i for i, payoff in enumerate(reference.payoffs) if payoff.name == slots.segment)
         own = bins.assign(reference.payoffs[place].bins, values[place]).astype(np.int64)
     else:
-        own = of_times(slots.season, times)
+        own = of_times(slots.season, times, slots.zone)
     together = Rows(index * slots.size + own, np.zeros(len(own)))
     tables = [
         together.tally(payoff.bins, of_payoff)[0] for payoff, of_payoff in zip(reference.payoffs, values, strict=True)

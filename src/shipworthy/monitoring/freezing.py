@@ -12,6 +12,7 @@ from shipworthy.contract.records import Feature, Monitoring
 from shipworthy.contract.rules import did_you_mean
 from shipworthy.counts import reference as counting
 from shipworthy.counts.reference import Reference
+from shipworthy.counts.slots import Season
 from shipworthy.counts.tabulation import By
 from shipworthy.errors import WrongUse
 from shipworthy.models.records import Columns
@@ -91,4 +92,5 @@ def _by(monitoring: Monitoring, held: Columns) -> By | None:
         return By("segment", monitoring.segment, held)
     if monitoring.season == "none":
         return None
-    return By("hour-of-week" if monitoring.season == "auto" else monitoring.season)
+    season: Season = "hour-of-week" if monitoring.season == "auto" else monitoring.season
+    return By(season, zone=monitoring.timezone)

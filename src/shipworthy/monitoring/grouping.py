@@ -65,7 +65,7 @@ def _coarser(reference: Reference, slots: Slots) -> Reference:
         msgspec.structs.replace(regime, groups=tuple(_of_slots(regime, len(rows)))) if regime.groups else regime
         for regime in reference.regimes
     )
-    narrowed = keyed_by(reference, Slots(season, tuple(rows.tolist())))
+    narrowed = keyed_by(reference, Slots(season, tuple(rows.tolist()), zone=slots.zone))
     return msgspec.structs.replace(narrowed, regimes=regimes)
 
 

@@ -55,13 +55,15 @@ def _settled(reference: Reference, payoff: Payoff, monitoring: Monitoring) -> tu
         found = _of_rows(trials, reference.window) or _of_bursts(trials)
         if found is not None:
             trial, regime = found
-            words = wording.of_rows(regime, sample, pooled_first=trial is not trials[0])
+            words = wording.of_rows(regime, sample, monitoring.timezone, pooled_first=trial is not trials[0])
             return trial.payoff, msgspec.structs.replace(regime, words=words)
     trial, once = _of_windows(trials, reference.window) if windows >= FEWEST_WINDOWS else _first(trials)
     reason = wording.why_not_rows(sample, windows, FEWEST_WINDOWS, FEWEST_FOR_ROWS)
     if once.drift > monitoring.drift:
         reason = f"{payoff.name} moves by that much between stretches of {sample}, so that only more counts"
-    return trial.payoff, msgspec.structs.replace(once, words=wording.of_windows(once, payoff.rows, reason))
+    return trial.payoff, msgspec.structs.replace(
+        once, words=wording.of_windows(once, payoff.rows, reason, monitoring.timezone)
+    )
 
 
 def _trials(reference: Reference, payoff: Payoff, monitoring: Monitoring) -> list[Trial]:

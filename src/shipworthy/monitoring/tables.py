@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from shipworthy import clock, digest
 from shipworthy.contract.records import Feature, Monitoring, Season, Task
-from shipworthy.contract.rules import did_you_mean
+from shipworthy.contract.rules import ZONE, did_you_mean
 from shipworthy.contract.study import study_columns, type_of
 from shipworthy.counts.reference import Reference
 from shipworthy.counts.windows import Counts, add, count_by_window, place
@@ -50,6 +50,7 @@ class Profile(msgspec.Struct, frozen=True):
     time: str | None  # the column that says when; None: the caller does
     season: Season = "auto"
     segment: str | None = None
+    timezone: str = "UTC"
 
 
 def profile(  # noqa: PLR0913 - a keyword each
@@ -62,6 +63,7 @@ def profile(  # noqa: PLR0913 - a keyword each
     window: str = "1d",
     season: Season = "auto",
     segment: str | None = None,
+    timezone: str = "UTC",
     pairs: int = 0,
 ) -> Profile:
     """The profile of a reference table (n >= 1 rows): bins, counts, and counts by window where it has times.
@@ -70,7 +72,8 @@ def profile(  # noqa: PLR0913 - a keyword each
     for a regression; one of the two. time: column of instants (no offset: UTC). features: columns to watch, by name
     with the types they have here, or as the contract's records; None: all that could be inputs. window: "1d", "1h", ….
     season: hold rows against those of the same "hour-of-day", "day-of-week" or "hour-of-week"; "auto": where the
-    reference needs it; "none". segment: a feature, to hold rows against those with the same value of it instead.
+    reference needs it; "none"; by the clocks of `timezone`. segment: a feature, whose values rows are told apart by
+    instead.
     pairs: so many pairs of features, those that depend on each other most, are watched together, besides.
     WrongUse, DataViolation for a column that is not there or holds what it cannot.
     """
@@ -86,7 +89,9 @@ def profile(  # noqa: PLR0913 - a keyword each
     chosen = features_of(rows, features, leave_out=(answer, *([time] if time is not None else [])))
     if season not in get_args(Season):
         raise WrongUse(f"season = {season!r}: expected {', '.join(get_args(Season))}")
-    wanted = Monitoring(window=clock.duration(window), season=season, segment=segment, pairs=pairs)
+    wanted = Monitoring(
+        window=clock.duration(window), season=season, segment=segment, timezone=_zone(timezone), pairs=pairs
+    )
     found = made(rows, rows, chosen, answer, task, time, wanted)
     return msgspec.structs.replace(found, reference=narrowed(found.reference, wanted))
 
@@ -109,7 +114,16 @@ def made(
         raise DataViolation(f"{answer}: expected numbers, all {len(answers):,} rows of the reference are null or NaN")
     watched = tuple(msgspec.structs.replace(feature, nullable=True) for feature in features)
     reference = built(watched, _rows(history, watched, time), _rows(held, watched, time), answers, monitoring)
-    return Profile(VERSION, reference, watched, answer, task, time, monitoring.season, monitoring.segment)
+    told_by = (monitoring.season, monitoring.segment, monitoring.timezone)
+    return Profile(VERSION, reference, watched, answer, task, time, *told_by)
+
+
+def _zone(name: str) -> str:
+    try:
+        found: str = ZONE.take(name)
+    except ValueError as error:
+        raise WrongUse(f"timezone = {name!r}: expected {ZONE.expected} ({error})") from None
+    return found
 
 
 def _rows(table: pa.Table, features: Sequence[Feature], time: str | None) -> Rows:
@@ -167,6 +181,7 @@ def evidence(
         window=profile.reference.window,
         season=profile.season,
         segment=profile.segment,
+        timezone=profile.timezone,
     )
     return replayed(profile.reference, windows, wanted)
 

@@ -13,7 +13,7 @@ OF_SEASON: dict[Season, str] = {
 }
 
 
-def of_rows(regime: Regime, sample: str, *, pooled_first: bool) -> str:
+def of_rows(regime: Regime, sample: str, zone: str, *, pooled_first: bool) -> str:
     """Rows, or bursts of them, that count one by one."""
     what = "rows count one by one"
     if regime.burst > 1:
@@ -21,26 +21,26 @@ def of_rows(regime: Regime, sample: str, *, pooled_first: bool) -> str:
     reason = f"no stretch of {sample} would have raised an alarm"
     if regime.groups and pooled_first:
         reason = f"all rows together would have raised an alarm within {sample} itself, and so no stretch of it does"
-    return f"{what}{against(regime)}, beyond {regime.drift:.0%}: {reason}"
+    return f"{what}{against(regime, zone)}, beyond {regime.drift:.0%}: {reason}"
 
 
-def of_windows(regime: Regime, rows: int, reason: str) -> str:
+def of_windows(regime: Regime, rows: int, reason: str, zone: str) -> str:
     """Windows that count once."""
     worth = rows / max(regime.cells_clustering, regime.runs_clustering)
     return (
-        f"one bet a window{against(regime)}, beyond {regime.drift:.0%}: {reason}; "
+        f"one bet a window{against(regime, zone)}, beyond {regime.drift:.0%}: {reason}; "
         f"its {rows:,} rows tell as much as {worth:,.0f} independent ones"
     )
 
 
-def against(regime: Regime) -> str:
+def against(regime: Regime, zone: str) -> str:
     """What rows are held against, where that is not simply the reference."""
     if regime.season is None or not regime.groups:
         return ""
-    groups, zone = max(regime.groups) + 1, "" if regime.season == "segment" else " (UTC)"
+    groups, clocks = max(regime.groups) + 1, "" if regime.season == "segment" else f" ({zone})"
     slots = len(regime.groups) if regime.season == "segment" else size_of(regime.season)
     pooled = f", pooled to {groups} groups where thin" if groups < slots else ""
-    return f", each against its {OF_SEASON[regime.season]}{zone}{pooled}"
+    return f", each against its {OF_SEASON[regime.season]}{clocks}{pooled}"
 
 
 def why_not_rows(sample: str, windows: int, fewest: int, fewest_for_rows: int) -> str:
