@@ -90,3 +90,19 @@ def test_a_gate_that_only_warns_and_a_prior_as_baseline_get_half(everything):
     credits_ = {t.name: t.credit for t in ml_test_score(msgspec.structs.replace(everything, contract=contract)).tests}
     assert credits_["quality is validated before serving"] == 0.5
     assert credits_["a simpler model is not better"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("outcome", "rows", "credit", "said"),
+    [
+        ("passed", 400.0, 1, "400 rows found again in the training source"),
+        ("passed", 0.0, 1, "by one list of features"),
+        ("blocked", 400.0, 0, "rows that were served are not those of the training source"),
+    ],
+)
+def test_rows_that_are_served_as_others_than_were_learnt_from_earn_nothing(everything, outcome, rows, credit, said):
+    verdicts = {**everything.verdicts, "skew": Verdict("skew", outcome, "", {"rows": rows})}
+    score = ml_test_score(msgspec.structs.replace(everything, verdicts=verdicts))
+    [found] = [test for test in score.tests if "skewed" in test.name]
+    assert found.credit == credit
+    assert said in found.reason

@@ -49,7 +49,10 @@ def flagged(rows):
             refusals(REFERENCE, {"wind": 40, "carrier": 3}),
             "9.09% of rows refused because they break the contract (40 of",
         ),
-        (flagged(40), "10.00% of rows answered though a value breaks the contract (40 of 400 in the newest window), 2"),
+        (
+            flagged(40),
+            "10.00% of rows answered though a value breaks the contract (40 of 400 in the newest window), at most 2",
+        ),
         (
             requests(1_000, 50),
             "5.00% of requests answered later than serving.p99_ms (50 of 1,000 in the newest window)",

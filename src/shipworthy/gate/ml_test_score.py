@@ -163,7 +163,11 @@ def _invariants(evidence: Evidence) -> tuple[float, str]:
 def _skew(evidence: Evidence) -> tuple[float, str]:
     if not evidence.watched_windows or not evidence.passed("reference"):
         return 0.0, "no window of production was held against a reference of the training data"
-    return 1.0, f"{evidence.watched_windows} windows held against the training data, by one list of features"
+    rows = evidence.figure("skew", "rows")
+    same = f"; {rows:,.0f} rows found again in the training source" if isinstance(rows, int | float) and rows else ""
+    if same and not evidence.passed("skew"):
+        return 0.0, "rows that were served are not those of the training source"
+    return 1.0, f"{evidence.watched_windows} windows held against the training data, by one list of features{same}"
 
 
 def _not_stale(evidence: Evidence) -> tuple[float, str]:

@@ -57,10 +57,10 @@ def of_rates(followed: Followed, *, repeated: bool) -> Alarm:
     evidence = followed.evidence
     above = tuple(evidence.rates[index] for index in followed.rates)
     since = min(followed.rates_since[index] for index in followed.rates)
-    verb = "is still" if repeated else "is"
+    verb = "are still not" if repeated else "are not"
     said = "; ".join(
         f"{one.bad / max(1, one.of):.2%} of {WORDS[one.rate]} ({one.bad:,} of {one.of:,} in the newest window), "
-        f"{one.bound:.2%} is promised"
+        f"at most {one.bound:.2%} is promised"
         for one in above
     )
     return Alarm(
@@ -77,7 +77,7 @@ def of_rates(followed: Followed, *, repeated: bool) -> Alarm:
         score_change=None,
         confirmed=False,
         repeated=repeated,
-        words=f"more than the contract promises {verb} wrong with requests, it seems since {_day(since)}: {said}",
+        words=f"requests {verb} what the contract promises, it seems since {_day(since)}: {said}",
         rates=above,
     )
 
