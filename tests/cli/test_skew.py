@@ -63,6 +63,13 @@ def test_rows_that_are_the_same_are_said_to_be_and_of_one_id_the_newest_counts(s
     assert "40 rows served are the same in the training source" in here("skew").out
 
 
+def test_the_newest_rows_are_looked_up_though_a_file_begins_with_its_oldest(serve, here):
+    """What was mended since is not held against anybody."""
+    ages = [0.0 if row < 30 else row + 20.0 for row in range(ROWS)]
+    serve(ages, map(str, range(ROWS)), rule="fewest = 5\nnewest = 10").close()
+    assert "10 rows served are the same in the training source" in here("skew").out
+
+
 def test_too_few_rows_decide_nothing(serve, here):
     serve([0.0] * 5, [None, "1", "2", "3", "x"]).close()
     said = here("skew", code=3)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from shipworthy.contract.records import Contract, DataSource
 from shipworthy.contract.violations import with_defaults
 from shipworthy.errors import ShipworthyError, WrongUse
 from shipworthy.gate.checks import skew
 from shipworthy.monitoring.skew import VERSION, Skew, compared, in_words
-from shipworthy.monitoring.stored import feature_column, newest_rows
+from shipworthy.monitoring.stored import INSTANT, feature_column, newest_rows
 from shipworthy.registry.records import Verdict
 from shipworthy.store.ledger import Entry
 from shipworthy.training import sources
 from shipworthy.wiring.project import Project
 
-_LOOKED_THROUGH = 20  # rows for each that is wanted, since not every caller sends an id
+_LOOKED_THROUGH = 200  # rows for each that is wanted, since not every caller sends an id
 
 
 def skew_verdict(project: Project, contract: Contract, subject: str) -> Verdict:
@@ -67,10 +72,12 @@ def _served(project: Project, contract: Contract) -> pa.Table:
     """The newest rows that had an id, each id once, as it was served last."""
     wanted = contract.gate.skew.newest
     columns = {feature_column(feature.name) for feature in contract.features}
+    location, limit = project.layout.predictions(project.contract.name), wanted * _LOOKED_THROUGH
+    since = _since(location, wanted, limit)
     parts: list[pa.Table] = []
-    location = project.layout.predictions(project.contract.name)
-    for rows in newest_rows(location, columns, wanted * _LOOKED_THROUGH):
-        parts.append(rows.filter(pc.is_valid(rows["id"])))
+    for rows in newest_rows(location, columns, limit):
+        named = rows.filter(pc.is_valid(rows["id"]))
+        parts.append(named.take(np.flatnonzero(_arrived(named) >= since)))
         if sum(part.num_rows for part in parts) >= wanted:
             break
     if not parts:
@@ -81,6 +88,20 @@ def _served(project: Project, contract: Contract) -> pa.Table:
     found = found.slice(0, wanted)
     first = pc.index_in(pc.unique(found["id"]), value_set=found["id"].combine_chunks())
     return found.take(first)
+
+
+def _since(location: Path, wanted: int, limit: int) -> int:
+    """When the oldest of the newest `wanted` rows with an id arrived, ns: a file has its newest rows at its end."""
+    times = [_arrived(rows.filter(pc.is_valid(rows["id"]))) for rows in newest_rows(location, (), limit)]
+    newest = np.sort(np.concatenate(times))[-wanted:] if times else np.zeros(0, dtype=np.int64)
+    return int(newest[0]) if len(newest) else 0
+
+
+def _arrived(rows: pa.Table) -> NDArray[np.int64]:
+    """(n,) ns since 1970, UTC."""
+    instants: Any = rows["arrived"].cast(INSTANT).cast(pa.int64())
+    found: NDArray[np.int64] = instants.to_numpy()
+    return found
 
 
 def _place(source: DataSource) -> str:
