@@ -103,3 +103,12 @@ def test_rows_are_not_trusted_on_few_windows(days):
     regime = settled(lambda rng, day, rows: rng.normal(size=rows), days=days).regimes[0]
     assert regime.bets == "window"
     assert f"{days} windows" in regime.words
+
+
+def test_bursts_of_rows_count_as_one_row_each_and_a_spell_of_days_is_no_burst():
+    bursts = settled(lambda rng, day, rows: np.repeat(rng.normal(size=rows // 10), 10)).regimes[0]
+    assert bursts.bets == "row"
+    assert 10 <= bursts.burst <= 25  # with the caution that an estimate needs
+    assert f"{bursts.burst:g} rows count as one" in bursts.words
+    spells = settled(lambda rng, day, rows: 0.5 * (day // 7 % 2) + rng.normal(size=rows)).regimes[0]
+    assert (spells.bets, spells.burst) == ("window", 1)
