@@ -8,9 +8,10 @@ default. `firing` is windows a year (of a day each) in which any column fires; d
 over streams; `missed` is the share not found within 50 windows; `top-1` how often the alarm names the column that
 changed; MTR is (mean time between false alarms / mean delay) x (1 - missed), on independent rows.
 
-Then all stand at an equal rate of false alarms: each column's threshold, ours too, is set on nulls that move by no more
-than .05, so that 1 in 100 of its windows is beyond it, and judged on other draws. `lost` names every direction in which
-somebody is faster than ours then. Peers run in environments of their own, that are made at the first time.
+Then all stand at an equal rate of false alarms: thresholds, ours too, are set on nulls that move by no more than .05,
+so that 1 in 100 windows of a column is beyond them, and judged on other draws; evidence and p-values have one threshold
+for all columns, distances one for each. `lost` names every direction in which somebody is faster than ours then. Peers
+run in environments of their own, that are made at the first time.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from monitoring_parts.scenarios import NULLS, Job, drifts, nulls
 from serving_parts.environments import Unavailable, python_of
 
 OURS = "shipworthy"
+ALIKE = (OURS, "whylogs", "alibi-detect")  # whose statistic means the same for every column
 WATCHED = {  # columns that can drift in several ways, of every kind
     "flights": ("dest", "distance", "temp", "carrier"),
     "flight delays": ("AIRLINE", "DEPARTURE_DELAY", "DISTANCE"),
@@ -136,7 +138,7 @@ def equal_rate(jobs: Sequence[Job], said: dict[str, Said], versions: Sequence[st
     for who, one in said.items():
         if all(np.isnan(statistic).all() for statistic in one.statistic):
             continue  # it has no statistic whose threshold could be set
-        fair = judging.at(jobs, one, judging.thresholds(jobs, one, versions))
+        fair = judging.at(jobs, one, judging.thresholds(jobs, one, versions, pooled=who in ALIKE))
         found[who] = {"false_rate": judging.false_rate(jobs, fair, versions), "delays": judging.delays(jobs, fair)}
     return found
 

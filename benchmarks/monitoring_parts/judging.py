@@ -50,16 +50,22 @@ def false_alarms(jobs: Sequence[Job], said: Said) -> dict[str, dict[str, float]]
     return found
 
 
-def thresholds(jobs: Sequence[Job], said: Said, versions: Sequence[str], role: str = "calibrate") -> dict[Key, float]:
-    """A column's smallest threshold at which no more than RATE of the windows of any of these nulls are beyond it."""
-    found: dict[Key, float] = {}
+def thresholds(jobs: Sequence[Job], said: Said, versions: Sequence[str], *, pooled: bool) -> dict[Key, float]:
+    """A column's smallest threshold at which no more than RATE of the windows of any of these nulls are beyond it.
+
+    pooled: one threshold for all columns, of statistics that mean the same for each (evidence, p-values).
+    """
+    seen: dict[tuple[Key, str, str], list[np.ndarray]] = defaultdict(list)
+    columns = {(job.stream, job.column) for job in jobs}
     for job, statistic in zip(jobs, said.statistic, strict=True):
-        if job.role == role and job.version in versions and not np.isnan(statistic).all():
-            ordered = np.sort(np.nan_to_num(statistic, nan=-np.inf))[::-1]
-            limit = float(ordered[int(RATE * len(ordered))])
-            key = (job.stream, job.column)
-            found[key] = max(found.get(key, -np.inf), limit)
-    return found
+        if job.role == "calibrate" and job.version in versions and not np.isnan(statistic).all():
+            key = ("", "") if pooled else (job.stream, job.column)
+            seen[key, job.version, job.direction].append(np.nan_to_num(statistic, nan=-np.inf))
+    found: dict[Key, float] = {}
+    for (key, _, _), parts in seen.items():
+        ordered = np.sort(np.concatenate(parts))[::-1]
+        found[key] = max(found.get(key, -np.inf), float(ordered[int(RATE * len(ordered))]))
+    return dict.fromkeys(columns, found["", ""]) if pooled and found else found
 
 
 def at(jobs: Sequence[Job], said: Said, limits: Mapping[Key, float]) -> Said:

@@ -88,7 +88,7 @@ def _of_rows(trials: Sequence[Trial], window: int) -> tuple[Trial, Regime] | Non
         regime = trial.by_row()
         if trial is not pooled and least_shift(trial.payoff, regime, window) > heard:
             continue
-        if trial.silent(regime):
+        if not trial.clustered() and trial.silent(regime):
             return trial, regime
     return None
 

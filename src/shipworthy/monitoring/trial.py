@@ -22,6 +22,7 @@ from shipworthy.monitoring.witnesses.fixed import cells, half_lines
 _STEPS = 100  # drift is raised in hundredths
 _WORTH = 10  # independent rows that a window has to be worth before its bursts are bet on one by one
 _LITTLE = 0.5  # of a payoff's variety that its slots have to leave, to be watched by them first
+_CLUSTERED = 10.0  # design effect of windows from which on rows are not trusted one by one
 _LASTING = 2.5  # times as large as between windows the design effect between stretches may be, else spells outlast them
 
 
@@ -60,10 +61,9 @@ class Trial:
 
         A level that lasts for days is no burst: to divide by it leaves the days dependent on each other.
         """
-        of_windows = [design_effect(self.windows, sets, len(self.windows)) for sets in self._sets()]
         once = self.once_a_window()
         lasting = max(once.cells_clustering, once.runs_clustering)
-        burst = float(np.ceil(max(of_windows)))
+        burst = float(np.ceil(self._between_windows()))
         rows = float(np.median(self.windows.sum(axis=(1, 2))))
         outlasting = max(persistence(self.windows, sets) for sets in self._sets()) > 2 / sqrt(len(self.windows))
         if burst < 2 or rows / burst < _WORTH or lasting > _LASTING * burst or outlasting:
@@ -71,6 +71,13 @@ class Trial:
         clustering = max(burst, lasting)
         regime = self._regime("row")
         return msgspec.structs.replace(regime, burst=burst, cells_clustering=clustering, runs_clustering=clustering)
+
+    def clustered(self) -> bool:
+        """Whether rows of a window plainly go together: that such a reference is silent is luck, until the next storm.
+
+        A season of a tenth of the rows gives windows that differ by up to five times as much as independent rows.
+        """
+        return self._between_windows() >= _CLUSTERED
 
     def once_a_window(self) -> Regime:
         """One bet a window, with the reference's own error as large as its clusters make it."""
@@ -108,6 +115,10 @@ class Trial:
     def _regime(self, bets: str) -> Regime:
         plain = Regime(self.payoff.name, "row" if bets == "row" else "window", self.drift, "")
         return msgspec.structs.replace(plain, season=self.season if self.groups else None, groups=self.groups)
+
+    def _between_windows(self) -> float:
+        """The largest design effect of windows."""
+        return max(design_effect(self.windows, sets, len(self.windows)) for sets in self._sets())
 
     def _sets(self) -> list[NDArray[np.float64]]:
         bins, ordered = self.payoff.bins.size, self.payoff.bins.ordered

@@ -49,4 +49,4 @@ def why_not_rows(sample: str, windows: int, fewest: int, fewest_for_rows: int) -
         return f"{sample} spans {windows} windows, too few to be held against itself ({fewest} are needed)"
     if windows < fewest_for_rows:
         return f"{sample} spans {windows} windows, too few to trust rows one by one ({fewest_for_rows} are needed)"
-    return f"counted row by row, {sample} would have raised an alarm against itself"
+    return f"counted row by row, {sample} would have raised an alarm against itself, or was silent by luck alone"
