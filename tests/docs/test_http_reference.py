@@ -68,7 +68,11 @@ def test_every_path_that_predicts_answers(server: httpx.Client):
     assert set(answer) == {"release", "model", "predictions"}
     inferred = {path for path in paths("POST") if path.endswith("/infer")}
     assert {server.post(path, json={"inputs": []}).status_code for path in inferred} == {422}
-    others = {path for path in paths("POST") if path not in inferred}
+    told = {path for path in paths("POST") if path.endswith("/labels")}
+    assert told == {"/labels", "/models/diabetes-progression/labels"}
+    truth = {"rows": [{"id": "patient-7", "value": 151.0}]}
+    assert {server.post(path, json=truth).status_code for path in told} == {200}
+    others = {path for path in paths("POST") if path not in inferred | told}
     assert others == {"/predict", "/models/diabetes-progression/predict", "/v2/repository/index"}
     assert {server.post(path, content=body).status_code for path in others} == {200}
 

@@ -12,6 +12,7 @@ from shipworthy.monitoring.basis import based
 from shipworthy.monitoring.effect import effect
 from shipworthy.monitoring.records import Alarm, Estimate, Quality, SliceQuality
 from shipworthy.monitoring.summing import cannot_judge, loss_since, slices_of
+from shipworthy.predictions.label_log import Label, LabelLog
 
 START = 100
 
@@ -212,3 +213,18 @@ def test_an_alarm_of_drift_does_not_wait_for_a_table_that_cannot_be_read(estimat
     with pytest.raises(pa.ArrowInvalid):
         estimating.watch().step()
     assert len(estimating.bodies("alarm")) == 1
+
+
+def test_labels_that_were_sent_to_the_server_are_joined_corrected_and_counted_where_they_name_nothing(estimating):
+    recorded(estimating, START, START + 2)
+    log = LabelLog(estimating.layout.logs(MODEL), "w0-1", disk=False)
+    _, answers, late = rows(START)
+    keys = [f"{START}/{row}" if row % 2 else f"1-w0-0-{START}-{row}" for row in range(ROWS)]
+    watch = estimating.watch()
+    log.append([Label(key, bool(not truth), 1) for key, truth in zip(keys, late, strict=True)])
+    watch.step()
+    log.append([Label(key, bool(truth), 2) for key, truth in zip(keys, late, strict=True)])
+    log.append([Label(keys[0], bool(not late[0]), 1), Label("nobody", True, 1)])  # late, and of nothing
+    watch.step()
+    assert qualities(estimating)[START].value == pytest.approx(measure("auc", late, answers, (False, True)))
+    assert watch.labels == (ROWS + 1, 1)

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from shipworthy.client.exchange import Call, Patience
+from shipworthy.client.exchange import Call, LabelCall, Patience
 from shipworthy.client.records import Prediction, Predictions
 from shipworthy.errors import WrongUse
 
@@ -23,6 +23,13 @@ def _call(rows: Any, id: str | None, ids: Sequence[str] | None, deadline: float 
     if not seconds > 0:
         raise WrongUse(f"deadline = {deadline}: expected seconds, more than 0")
     return Call(rows, id or uuid.uuid4().hex, ids, time.monotonic() + seconds, patience)
+
+
+def _labels(labels: Any, deadline: float | None, patience: Patience) -> LabelCall:
+    seconds = patience.seconds if deadline is None else deadline
+    if not seconds > 0:
+        raise WrongUse(f"deadline = {deadline}: expected seconds, more than 0")
+    return LabelCall(labels, time.monotonic() + seconds, patience)
 
 
 def _base(url: str) -> str:
@@ -60,6 +67,26 @@ class Client:
                 outcome = call.answered(got.status_code, got.headers, got.content, time.monotonic())
             if isinstance(outcome, Predictions):
                 return outcome
+            time.sleep(outcome)
+
+    def label(self, labels: Any, *, deadline: float | None = None) -> int:
+        """Tell what turned out to be true; how many labels the server took. Sending them again changes nothing.
+
+        labels: mappings with `prediction_id` or `id`, `value`, and `known_at` where it is known when; or a data frame.
+        The same errors as `predict`.
+        """
+        call = _labels(labels, deadline, self._patience)
+        url = self._url.removesuffix("/predict") + "/labels"
+        while True:
+            left = call.left(time.monotonic())
+            try:
+                got = self._http.post(url, content=call.body, headers=call.headers(left), timeout=left)
+            except httpx.TransportError as error:
+                outcome: int | float = call.broken(error, time.monotonic())
+            else:
+                if got.status_code == 200:
+                    return call.taken(got.content)
+                outcome = call.refused(got.status_code, got.headers, got.content, time.monotonic())
             time.sleep(outcome)
 
     def predict_one(self, row: Any, *, id: str | None = None, deadline: float | None = None) -> Prediction:
@@ -102,6 +129,22 @@ class AsyncClient:
                 outcome = call.answered(got.status_code, got.headers, got.content, time.monotonic())
             if isinstance(outcome, Predictions):
                 return outcome
+            await asyncio.sleep(outcome)
+
+    async def label(self, labels: Any, *, deadline: float | None = None) -> int:
+        """As Client.label."""
+        call = _labels(labels, deadline, self._patience)
+        url = self._url.removesuffix("/predict") + "/labels"
+        while True:
+            left = call.left(time.monotonic())
+            try:
+                got = await self._http.post(url, content=call.body, headers=call.headers(left), timeout=left)
+            except httpx.TransportError as error:
+                outcome: int | float = call.broken(error, time.monotonic())
+            else:
+                if got.status_code == 200:
+                    return call.taken(got.content)
+                outcome = call.refused(got.status_code, got.headers, got.content, time.monotonic())
             await asyncio.sleep(outcome)
 
     async def predict_one(self, row: Any, *, id: str | None = None, deadline: float | None = None) -> Prediction:

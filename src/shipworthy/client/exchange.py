@@ -64,6 +64,10 @@ class Call:
         """The answer, or the seconds to wait before the next try. RowsRefused, UnknownModel, ServerFailed, NoAnswer."""
         if status == 200:
             return self._read(body)
+        return self.refused(status, headers, body, now)
+
+    def refused(self, status: int, headers: Mapping[str, str], body: bytes, now: float) -> float:
+        """The seconds to wait after an answer that is none. RowsRefused, UnknownModel, ServerFailed, NoAnswer."""
         if status not in AGAIN:
             raise _error(status, body)
         self._last = f"{status}: {_problem(body).error}"
@@ -94,6 +98,27 @@ class Call:
     def _given_up(self, why: str) -> NoAnswer:
         last = f"; the last: {self._last}" if self._last else ""
         return NoAnswer(f"no answer to {self.id} after {self.tries} tries: {why}{last}", id=self.id, tries=self.tries)
+
+
+class LabelCall(Call):
+    """The state of one call that tells labels; sending them again changes nothing."""
+
+    def __init__(self, labels: Any, deadline: float, patience: Patience) -> None:
+        """As `Call`."""
+        super().__init__(labels, "labels", None, deadline, patience)
+        self.body = msgspec.json.encode({"rows": _listed(labels)}, enc_hook=_plain)
+
+    @staticmethod
+    def taken(body: bytes) -> int:
+        """How many the server took."""
+        try:
+            return msgspec.json.decode(body, type=_Taken).labels
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ServerFailed(f"the answer is not that of a shipworthy server: {error}") from None
+
+
+class _Taken(msgspec.Struct, frozen=True):
+    labels: int
 
 
 def _error(status: int, body: bytes) -> ShipworthyError:

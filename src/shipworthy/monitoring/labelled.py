@@ -88,6 +88,8 @@ class Labelled:
             self._unmatched = {key for key in self._unmatched if key in known_keys}
             for rows in self._predicted.named(new_keys, kept):
                 groups |= self._matched(rows)
+        if not self._labels:
+            return groups
         for rows in self._predicted.together(new_files):
             known, _ = self._labels.of(rows["prediction_id"], rows["id"])
             groups |= self._matched(rows.take(np.flatnonzero(known)))

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from shipworthy import clock, digest
 from shipworthy.contract.records import Labels
 from shipworthy.errors import WrongUse
+from shipworthy.predictions.label_log import Label, LabelReader
 
 _INSTANT = pa.timestamp("ns", tz="UTC")
 _KEYS = pa.array([], pa.string())
@@ -60,55 +61,76 @@ Found = tuple[NDArray[np.bool_], NDArray[np.generic]]
 class KnownLabels:
     """All labels that are known, one a key. Memory grows with their number; looking up costs what is looked up."""
 
-    def __init__(self, source: LabelSource) -> None:
-        self._source = source
-        self._known: dict[str, tuple[int, Any]] = {}  # key -> when it became known (ns), and the label
-        self._timed, self._newest = True, 0
+    def __init__(self, *sources: LabelSource) -> None:
+        self._parts = [_Part(source) for source in sources]
 
     @property
     def version(self) -> str:
-        """Of the table they were read from."""
-        return self._source.version
+        """Of what they were read from."""
+        return "+".join(part.source.version or "-" for part in self._parts) if any(self._versions()) else ""
+
+    def _versions(self) -> list[str]:
+        return [part.source.version for part in self._parts]
+
+    def __bool__(self) -> bool:
+        return any(part.known for part in self._parts)
 
     def __len__(self) -> int:
-        return len(self._known)
+        return len(set().union(*(part.known for part in self._parts)))
 
     def __contains__(self, key: str) -> bool:
-        return key in self._known
+        return any(key in part.known for part in self._parts)
 
     def refresh(self) -> pa.StringArray:
         """Read what is new; returns its keys."""
-        read = self._source.fresh()
-        if read is None or not read.rows.num_rows:
-            return _KEYS
-        if read.replaces:
-            self._known, self._timed, self._newest = {}, True, 0
-        self._timed &= read.rows["known"].null_count == 0
-        keys: list[Any] = read.rows["key"].to_pylist()
-        known: Any = read.rows["known"].cast(pa.int64())
-        times = [time or 0 for time in known.to_pylist()]
-        for key, time, target in zip(keys, times, read.rows["target"].to_pylist(), strict=True):
-            before = self._known.get(key)
-            if before is None or time >= before[0]:
-                self._known[key] = (time, target)
-        self._newest = max(self._newest, *times)
-        return _texts(read.rows, "key")
+        return pa.concat_arrays([_KEYS, *(part.refresh() for part in self._parts)])
 
     @property
     def newest(self) -> int | None:
         """When the newest label became known, ns since 1970, UTC; None where that is not told."""
-        return self._newest if self._known and self._timed else None
+        told = [part for part in self._parts if part.known]
+        return max(part.newest for part in told) if told and all(part.timed for part in told) else None
 
-    def of(self, *keys: pa.ChunkedArray[Any]) -> tuple[NDArray[np.bool_], NDArray[np.generic]]:
-        """Labels of n rows by any of their keys, (n,) each: (n,) whether there is one, (n,) the labels or None."""
+    def of(self, *keys: pa.ChunkedArray[Any]) -> Found:
+        """Labels of n rows by any of their keys, (n,) each: (n,) whether there is one, (n,) the labels or None.
+
+        Of several sources' labels the one that became known last is the truth; a source that comes first wins a tie.
+        """
         found = np.zeros(len(keys[0]), dtype=bool)
         targets = np.full(len(found), None, dtype=object)
         for column in keys:
             for row, key in enumerate(column.to_pylist()):
-                known = None if key is None else self._known.get(key)
-                if known is not None and not found[row]:
-                    found[row], targets[row] = True, known[1]
+                known = [part.known[key] for part in self._parts if key in part.known]
+                if known and not found[row]:
+                    found[row], targets[row] = True, max(known, key=lambda one: one[0])[1]
         return found, targets
+
+
+class _Part:
+    """What is known from one source."""
+
+    def __init__(self, source: LabelSource) -> None:
+        self.source = source
+        self.known: dict[str, tuple[int, Any]] = {}  # key -> when it became known (ns), and the label
+        self.timed, self.newest = True, 0
+
+    def refresh(self) -> pa.StringArray:
+        """Read what is new; returns its keys."""
+        read = self.source.fresh()
+        if read is None or not read.rows.num_rows:
+            return _KEYS
+        if read.replaces:
+            self.known, self.timed, self.newest = {}, True, 0
+        self.timed &= read.rows["known"].null_count == 0
+        keys: list[Any] = read.rows["key"].to_pylist()
+        known: Any = read.rows["known"].cast(pa.int64())
+        times = [time or 0 for time in known.to_pylist()]
+        for key, time, target in zip(keys, times, read.rows["target"].to_pylist(), strict=True):
+            before = self.known.get(key)
+            if before is None or time >= before[0]:
+                self.known[key] = (time, target)
+        self.newest = max(self.newest, *times)
+        return _texts(read.rows, "key")
 
 
 class _Delta:
@@ -155,6 +177,30 @@ class _Delta:
         """By a query, which knows of partitions and deleted rows."""
         names = ", ".join('"' + name.replace('"', '""') + '"' for name in _columns(self._labels))
         return pa.table(QueryBuilder().register("labels", table).execute(f"SELECT {names} FROM labels").read_all())  # noqa: S608 - quoted
+
+
+class Posted:
+    """Labels that callers sent to a server."""
+
+    def __init__(self, folder: Path) -> None:
+        self._reader = LabelReader(folder)
+        self.version = ""
+
+    def fresh(self) -> Read | None:
+        """What has come since."""
+        labels = self._reader.fresh()
+        if not labels:
+            return None
+        self.version = str(self._reader.bytes)
+        known = pa.array([label.known for label in labels], pa.int64()).cast(_INSTANT)
+        return Read(pa.table({"key": [one.key for one in labels], "target": _values(labels), "known": known}), False)
+
+
+def _values(labels: Sequence[Label]) -> pa.Array[Any]:
+    try:
+        return pa.array([label.value for label in labels])
+    except (pa.ArrowInvalid, pa.ArrowTypeError):  # of releases whose classes are of different types
+        return pa.array([str(label.value) for label in labels])
 
 
 class _File:

@@ -23,10 +23,11 @@ from shipworthy.monitoring.effect import with_effect
 from shipworthy.monitoring.examples import examples
 from shipworthy.monitoring.following import Followed, Following, log10
 from shipworthy.monitoring.labelled import Labelled
-from shipworthy.monitoring.labels import KnownLabels, open_source
+from shipworthy.monitoring.labels import KnownLabels, Posted, open_source
 from shipworthy.monitoring.performance import Decline, begun, declines
 from shipworthy.monitoring.rates import bounds
 from shipworthy.monitoring.records import Alarm, AlarmCause, Quality, WindowEvidence
+from shipworthy.predictions.label_log import folder_of
 from shipworthy.store.layout import Layout
 from shipworthy.store.ledger import Entry, Ledger
 
@@ -85,13 +86,19 @@ class Watch:
             return "the evidence has fallen far below what raises an alarm"
         return ""
 
+    @property
+    def labels(self) -> tuple[int, int]:
+        """Labels that are known, and those of them that name no recorded prediction."""
+        return self._labelled.counts
+
     def event_time(self) -> int | None:
         """How far the model's own time has come, ns; None before any prediction was recorded."""
         return newest_event_time(self._ledger, self._model)
 
     def _join(self) -> Labelled:
         labels = self._contract.labels
-        known = None if labels is None else KnownLabels(open_source(labels, self._layout.project))
+        declared = [] if labels is None else [open_source(labels, self._layout.project)]
+        known = KnownLabels(*declared, Posted(folder_of(self._layout.logs(self._model))))
         return Labelled(known, self._layout.predictions(self._model), self._facts.basis_of, self._window_of)
 
     def _step_drift(self) -> list[Entry]:

@@ -19,7 +19,7 @@ from shipworthy.serving.metrics import Metrics
 from shipworthy.serving.predicting import LogFailed, Outcome, Predicting, in_batches
 from shipworthy.serving.problems import Overloaded, Problem, reply_to
 from shipworthy.serving.responses import Reply
-from shipworthy.serving.routes import Dialect, Page, Routes
+from shipworthy.serving.routes import Dialect, Order, Page, Routes
 from shipworthy.serving.rows import Call
 from shipworthy.serving.singles import Singles
 
@@ -136,6 +136,9 @@ class Answering:
         found = self._routes.find(head.method, head.target)
         if isinstance(found, Page):
             replies[index] = found.make()
+            return
+        if isinstance(found, Order):
+            replies[index] = found.do(exchange.body)
             return
         call = found.read(exchange.body, head.described)
         deadline = call.deadline or head.deadline or self._usual

@@ -7,6 +7,7 @@ import gc
 from collections.abc import Callable
 from pathlib import Path
 
+from shipworthy.predictions.label_log import LabelLog
 from shipworthy.predictions.log import REHEARSAL, LogWriter, source_name
 from shipworthy.serving.answering import Answering
 from shipworthy.serving.control import Ready
@@ -28,6 +29,8 @@ class One:
         name = settings.name if settings.rehearsal is None else f"{REHEARSAL}{settings.name}"
         self._log = LogWriter(Path(settings.logs), source_name(name), durability=live.contract.serving.durability)
         open_log(self._log, live)
+        disk = live.contract.serving.durability == "disk"
+        self._labels = LabelLog(Path(settings.logs), self._log.source, disk=disk)
         self.front = Answering(live, self._log, self._metrics(live), self._routes(live))
         self._count(loaded)
         self._seconds = loaded.seconds
@@ -48,6 +51,7 @@ class One:
         loaded = await asyncio.to_thread(load, folder, self._settings)
         live = loaded.live
         self._log.durability = live.contract.serving.durability
+        self._labels.disk = self._log.durability == "disk"
         open_log(self._log, live)
         before = self.front.metrics
         self.front.swap(live, self._metrics(live), self._routes(live))
@@ -85,4 +89,4 @@ class One:
         return Metrics(Path(self._settings.metrics), self._settings.name, live.model, names, live.number)
 
     def _routes(self, live: Live) -> Routes:
-        return Routes(live, Path(self._settings.metrics), self.failure)
+        return Routes(live, Path(self._settings.metrics), self.failure, self._labels)

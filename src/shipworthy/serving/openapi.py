@@ -37,6 +37,8 @@ def document(contract: Contract, description: BundleDescription, release: int, *
     paths: dict[str, Any] = {}
     for path in (["/predict"] if alone else []) + [f"{own}/predict"]:
         paths[path] = {"post": _predict(path, body)}
+    for path in (["/labels"] if alone else []) + [f"{own}/labels"]:
+        paths[path] = {"post": _label()}
     for path in (model, f"{model}/versions/{release}"):
         paths[f"{path}/infer"] = {"post": _infer()}
         paths[path] = {"get": _get("The model's inputs and outputs")}
@@ -114,6 +116,17 @@ def _predict(path: str, body: str) -> dict[str, Any]:
         "requestBody": _json({"$ref": "#/components/schemas/Request"}, json.loads(body)),
         "responses": {
             "200": _answer({"$ref": "#/components/schemas/Answer"}),
+            **_problems((*_OF_ANY, 422, 500, 503), "Problem"),
+        },
+    }
+
+
+def _label() -> dict[str, Any]:
+    return {
+        "summary": "Tell what turned out to be true",
+        "requestBody": _json({"$ref": "#/components/schemas/Labels"}),
+        "responses": {
+            "200": _answer({"$ref": "#/components/schemas/LabelsTaken"}),
             **_problems((*_OF_ANY, 422, 500, 503), "Problem"),
         },
     }

@@ -6,11 +6,13 @@ from typing import Any
 
 from shipworthy.contract.records import Contract, Feature
 from shipworthy.models.records import BundleDescription
+from shipworthy.serving.labels import MOST
 from shipworthy.serving.open_inference import OFFERED, TAKEN, outputs
 from shipworthy.serving.rows import integer_bounds
 from shipworthy.serving.violations import expected
 
 _ANY: dict[str, Any] = {"type": "object"}
+_INSTANT = "^20[0-9]{2}-0[1-9]-(0[1-9]|1[0-9]|2[0-8])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$"
 _TEXT: dict[str, Any] = {"type": "string"}
 
 
@@ -51,6 +53,17 @@ def schemas(contract: Contract, description: BundleDescription) -> dict[str, Any
                 "id": {"type": "string"},
             },
         },
+        "Labels": {
+            "type": "object",
+            "properties": {"rows": {"type": "array", "items": _label(description), "minItems": 1, "maxItems": MOST}},
+            "required": ["rows"],
+            "additionalProperties": False,
+        },
+        "LabelsTaken": {
+            "type": "object",
+            "properties": {"model": _TEXT, "labels": {"type": "integer"}},
+            "required": ["model", "labels"],
+        },
         "Problem": {
             "type": "object",
             "properties": {"error": _TEXT, "violations": {"type": "array", "items": _VIOLATION}},
@@ -73,6 +86,27 @@ _VIOLATION: dict[str, Any] = {
     "properties": {"row": {"type": "integer"}, "field": _TEXT, "value": {}, "expected": _TEXT, "hint": _TEXT},
     "required": ["row", "field", "value", "expected"],
 }
+
+
+def _label(description: BundleDescription) -> dict[str, Any]:
+    """What turned out to be true of a prediction, named by one of two ids."""
+    key = {"type": "string", "minLength": 1, "maxLength": 256}
+    known_at = {"anyOf": [{"type": "string", "pattern": _INSTANT}, {"type": "integer", "minimum": 0, "maximum": 2**62}]}
+    others = {
+        "value": {"enum": list(description.classes)} if description.classes else {"type": "number"},
+        "known_at": {**known_at, "description": "when it became known; else, when it comes here"},
+    }
+    return {
+        "oneOf": [
+            {
+                "type": "object",
+                "properties": {name: key, **others},
+                "required": [name, "value"],
+                "additionalProperties": False,
+            }
+            for name in ("prediction_id", "id")
+        ]
+    }
 
 
 def _tensors(description: BundleDescription) -> dict[str, Any]:

@@ -11,7 +11,9 @@ from urllib.parse import quote
 import msgspec
 
 from shipworthy import __version__
+from shipworthy.predictions.label_log import LabelLog
 from shipworthy.serving.answer import Answer
+from shipworthy.serving.labels import LabelTaker
 from shipworthy.serving.live import Live
 from shipworthy.serving.metrics import exposition
 from shipworthy.serving.open_inference import metadata
@@ -42,14 +44,27 @@ class Page:
     make: Callable[[], Reply]
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Something that is done with a body, without the model."""
+
+    do: Callable[[bytes | bytearray], Reply]
+
+
 class Routes:
     """Finds what a request asks for. `ready` says why the worker should get no traffic, "" if it should.
 
     Where the server has this model alone, it answers under short paths as well.
     """
 
-    def __init__(self, live: Live, metrics: Path, ready: Callable[[], str], *, alone: bool = True) -> None:
+    def __init__(
+        self, live: Live, metrics: Path, ready: Callable[[], str], labels: LabelLog, *, alone: bool = True
+    ) -> None:
         self._live, self._ready = live, ready
+        taker = LabelTaker(live.model, live.description.classes, labels)
+        self._orders = {own_path(live.model) + b"/labels": Order(taker.take)}
+        if alone:
+            self._orders[b"/labels"] = Order(taker.take)
         self._asks: dict[bytes, Dialect] = {}
         self._pages: dict[bytes, Page] = {}
         for base in _bases(live):
@@ -70,17 +85,18 @@ class Routes:
             self._pages[b"/"] = start
             self._pages[INDEX] = _json([{"name": live.model, "version": str(live.number), "state": "READY"}])
 
-    def find(self, method: bytes, target: bytes) -> Dialect | Page:
+    def find(self, method: bytes, target: bytes) -> Dialect | Page | Order:
         """What a request is for. Problem 404, 405."""
         asked = self._asks.get(target)
         if asked is not None and method == b"POST":
             return asked
         path = target.partition(b"?")[0]
-        asked, page = self._asks.get(path), self._pages.get(path)
-        if asked is not None:
+        to_post: Dialect | Order | None = self._asks.get(path) or self._orders.get(path)
+        page = self._pages.get(path)
+        if to_post is not None:
             if method != b"POST":
                 raise NotAllowed(method, b"POST")
-            return asked
+            return to_post
         if page is None:
             raise Problem(404, self._unknown(path))
         return readable(page, method, path)
@@ -173,6 +189,7 @@ def start_page(live: Live, *, alone: bool) -> dict[str, Any]:
         "paths": {
             "predict": f"POST {own}/predict",
             "infer": f"POST {base}/infer",
+            "labels": f"POST {own}/labels",
             "metadata": f"GET {base}",
             "live": "GET /v2/health/live",
             "ready": "GET /v2/health/ready",

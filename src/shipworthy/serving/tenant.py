@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from shipworthy.errors import Tampered
+from shipworthy.predictions.label_log import LabelLog
 from shipworthy.predictions.log import LogWriter, source_name
 from shipworthy.serving.answering import Answering
 from shipworthy.serving.exchange import Exchange
@@ -34,6 +35,7 @@ class Tenant:
         self._retry = 0.0
         self._settings, self._ready = settings, ready
         self._log: LogWriter | None = None
+        self._labels: LabelLog | None = None
         self._logged = 0  # release of the log's open segment
         self.metrics = self._metrics(hosted)
 
@@ -53,7 +55,7 @@ class Tenant:
         base, own = protocol_path(self.hosted.model), own_path(self.hosted.model)
         version = base + b"/versions/%d" % self.hosted.number
         protocol = [path + more for path in (base, version) for more in (b"", b"/infer", b"/ready")]
-        return [own, own + b"/predict", own + b"/openapi.json", *protocol]
+        return [own, own + b"/predict", own + b"/labels", own + b"/openapi.json", *protocol]
 
     def take(self, loaded: Loaded, hosted: Hosted) -> None:
         """Answer with what was loaded, from now on. Tampered where it is another release than was meant; OSError."""
@@ -66,7 +68,8 @@ class Tenant:
         if hosted.number != self.hosted.number or hosted.features != self.hosted.features:
             self.metrics.close()
             self.metrics = self._metrics(hosted)
-        routes = Routes(live, Path(self._settings.metrics), self._state, alone=False)
+        labels = self._labels_of(log)
+        routes = Routes(live, Path(self._settings.metrics), self._state, labels, alone=False)
         if self.answering is None:
             self.answering = Answering(live, log, self.metrics, routes)
         else:
@@ -108,6 +111,13 @@ class Tenant:
 
     def _state(self) -> str:
         return self._ready() or self.log_failure
+
+    def _labels_of(self, log: LogWriter) -> LabelLog:
+        disk = log.durability == "disk"
+        if self._labels is None:
+            self._labels = LabelLog(Path(self.hosted.logs), log.source, disk=disk)
+        self._labels.disk = disk
+        return self._labels
 
     def _log_of(self, loaded: Loaded) -> LogWriter:
         live = loaded.live

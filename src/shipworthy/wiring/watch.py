@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from pathlib import Path
 
 from shipworthy.monitoring.records import Alarm
@@ -20,6 +21,7 @@ from shipworthy.wiring.record import lag_of, reference_reader
 from shipworthy.wiring.services import answering, in_operation
 
 PAUSE = 0.2  # seconds between looks
+_SAY = 60.0  # seconds between two sayings
 
 _logger = logging.getLogger(__name__)
 
@@ -28,6 +30,7 @@ def run_watch(folder: Path, *, once: bool, stop: Stop | None = None) -> None:
     """Look at what has closed, and, unless `once`, at what closes."""
     project = as_promised(in_operation(open_project(folder, needs="serving")))
     watch = Watch(project.layout, project.ledger, project.contract, facts_of(project))
+    say = _Say()
     with delivery_of(project) as delivery:
 
         def step() -> bool:
@@ -36,12 +39,27 @@ def run_watch(folder: Path, *, once: bool, stop: Stop | None = None) -> None:
                 _logger.warning("alarm: %s", entry.decode(Alarm).words)
             note(project.ledger, project.contract.name, lag_of(project), project.contract.recording)
             note_shadow(project.ledger, project.contract.name, shadow_lag(project), project.contract.recording)
+            say.unmatched(watch.labels)
             delivery.step(unsaid(project), over(project, watch))
             return bool(alarms)
 
         step()
         if not once:
             loop(step, Stop() if stop is None else stop, PAUSE)
+
+
+class _Say:
+    """Says how many labels name no prediction that is recorded, when that has changed; at most once a minute."""
+
+    def __init__(self) -> None:
+        self._last, self._at = 0, float("-inf")
+
+    def unmatched(self, labels: tuple[int, int]) -> None:
+        known, unmatched = labels
+        if unmatched == self._last or time.monotonic() - self._at < _SAY:
+            return
+        self._last, self._at = unmatched, time.monotonic()
+        _logger.warning("%d of %d labels name no prediction that is recorded by now", unmatched, known)
 
 
 def facts_of(project: Project) -> Facts:
