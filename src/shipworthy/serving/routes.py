@@ -58,13 +58,21 @@ class Routes:
     """
 
     def __init__(
-        self, live: Live, metrics: Path, ready: Callable[[], str], labels: LabelLog, *, alone: bool = True
+        self,
+        live: Live,
+        metrics: Path,
+        ready: Callable[[], str],
+        labels: LabelLog | None = None,
+        *,
+        alone: bool = True,
     ) -> None:
         self._live, self._ready = live, ready
-        taker = LabelTaker(live.model, live.description.classes, labels)
-        self._orders = {own_path(live.model) + b"/labels": Order(taker.take)}
-        if alone:
-            self._orders[b"/labels"] = Order(taker.take)
+        self._orders: dict[bytes, Order] = {}
+        if labels is not None:
+            taker = LabelTaker(live.model, live.description.classes, labels)
+            self._orders[own_path(live.model) + b"/labels"] = Order(taker.take)
+            if alone:
+                self._orders[b"/labels"] = Order(taker.take)
         self._asks: dict[bytes, Dialect] = {}
         self._pages: dict[bytes, Page] = {}
         for base in _bases(live):
