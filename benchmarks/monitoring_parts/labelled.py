@@ -22,6 +22,7 @@ from shipworthy.wiring.replaying import Settings, watch_log
 NEAR = 10  # windows from an alarm to a loss that it may be said to be about
 MOVED, TURNED, LATER = 0.3, 1 / 6, 60  # drift behind the model's back; share of labels; windows of a changed stream
 SMALLEST, AROUND = 0.02, 10  # AUC that is worth telling; windows that it is a mean of
+SURE = 2.33  # standard errors, one-sided: 99%
 START = clock.from_iso("2024-01-01T00:00:00")
 MOST = 500  # rows a window
 
@@ -92,8 +93,10 @@ def loss(one: Labelled) -> np.ndarray:
     return np.array([np.nanmean(values) < limit for values in around])
 
 
-def watched(one: Labelled) -> tuple[np.ndarray, np.ndarray]:
-    """(windows after the reference,) in which our evidence of drift stands, and in which that of labels does."""
+def watched(one: Labelled) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(windows after the reference,) in which our evidence of drift stands, in which that of labels does, and in which
+    the AUC that is estimated without labels is surely (99%) below the reference's by more than SMALLEST.
+    """
     windows, rows = one.labels.shape
     starts = START + np.arange(windows) * clock.DAY
     names = [column.name for column in one.columns]
@@ -110,12 +113,17 @@ def watched(one: Labelled) -> tuple[np.ndarray, np.ndarray]:
         asked = Asked(time="at", score="score", label="label", features=tuple(names))
         found = watch_log(Path(folder), str(Path(folder) / "log.parquet"), asked, _settings(one), lambda *_: None)
     after = starts[one.reference :]
-    drifted, fallen = np.zeros(len(after), dtype=bool), np.zeros(len(after), dtype=bool)
+    drifted, fallen, estimated = (np.zeros(len(after), dtype=bool) for _ in range(3))
     for evidence in found.evidence:
         drifted |= (after == evidence.window) & bool(evidence.alarming)
     for fall in found.falls:
         fallen |= (after >= fall.known - clock.DAY) & (after < (fall.ended or after[-1] + clock.DAY))
-    return drifted, fallen
+    for quality in found.quality:
+        guess = quality.estimated
+        if guess is not None and guess.value is not None and guess.error is not None and found.reference.quality:
+            below = guess.value + SURE * guess.error < found.reference.quality - SMALLEST
+            estimated |= (after == quality.window) & below
+    return drifted, fallen, estimated
 
 
 def _settings(one: Labelled) -> Settings:
