@@ -62,7 +62,9 @@ class World:
         picked = begins[:, None] + (np.arange(MOST) * ((ends - begins)[:, None] / MOST)).astype(np.int64)
         watch = [one for one in self.columns if one.name != "weekday"]
         values = (*(one.values[picked] for one in watch), self.honest(day)[picked])
-        drifted, fallen, _ = watched(Labelled("flights", "as it is", tuple(watch), values, self.labels[picked], HISTORY))
+        drifted, fallen, _ = watched(
+            Labelled("flights", "as it is", tuple(watch), values, self.labels[picked], HISTORY)
+        )
         later = np.flatnonzero((fallen if by_labels else drifted) & (np.arange(len(drifted)) >= WAIT - 1))
         return int(day + later[0] + 1) if len(later) else None
 

@@ -3,6 +3,7 @@
 python recorder.py PROJECT CONTRACT.json REFERENCE.json
 """
 
+import os
 import sys
 import threading
 from pathlib import Path
@@ -14,7 +15,9 @@ from shipworthy.counts import reference
 from shipworthy.recording.recorder import Recorder
 from shipworthy.store.layout import Layout
 from shipworthy.store.ledger import Ledger
+from shipworthy.wiring.record import NICER
 
+os.nice(NICER)  # as `up` does it
 layout = Layout(Path(sys.argv[1]))
 contract = msgspec.json.decode(Path(sys.argv[2]).read_bytes(), type=Contract)
 compared = reference.decode(Path(sys.argv[3]).read_bytes())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import httpx
 import pyarrow as pa
@@ -45,6 +46,8 @@ def test_what_is_answered_is_recorded_and_known_by_its_id(user, row):
     """Fresh from the log, later from the table, the same prediction; and back from it to the data."""
     with user.up() as up:
         one = up.predict(row, id="patient-1")
+        (recorder,) = (pid for pid, line in user.processes().items() if "wiring.record " in f"{line} ")
+        eventually(lambda: os.getpriority(os.PRIO_PROCESS, recorder) > 0, "the recorder to let answers go first")
         [prediction] = one["predictions"]
         fresh = user.json("lineage", prediction["id"])
         many = up.predict(*[{**row, "age": age} for age in range(20, 60)])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from shipworthy import clock
@@ -23,6 +25,7 @@ from shipworthy.wiring.project import Project, open_project
 from shipworthy.wiring.services import in_operation, service_of
 
 PAUSE = 0.1  # seconds between looks at the logs
+NICER = 5  # than the workers: where processor time is short, answers come before their recording
 
 
 def run_record(folder: Path, *, once: bool, stop: Stop | None = None) -> None:
@@ -100,6 +103,8 @@ def main() -> None:
     logging.basicConfig(format="%(asctime)s record %(levelname)s %(message)s", level=logging.INFO)
     stop = Stop()
     stop.follow_parent()
+    with suppress(OSError):
+        os.nice(NICER)
     run_record(Path(sys.argv[1]), once=False, stop=stop)
 
 
