@@ -111,7 +111,7 @@ def _logged(world: World) -> set[str]:
     for segment in reader.segments(world.layout.logs(NAME)):
         head = reader.header(segment.path)
         if head is not None:
-            found.update(frame(head, list(reader.read(segment.path))).prediction_ids)
+            found.update(frame(head, list(reader.read(segment.path))).prediction_ids.to_pylist())
     return found
 
 
