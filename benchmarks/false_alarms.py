@@ -76,17 +76,26 @@ def weather(rng: np.random.Generator, days: int) -> np.ndarray:
     return found
 
 
-def moved_by(distance: float) -> Days:
-    """Independent rows whose mean moves on day 20 so that the total variation is `distance`."""
+def moved(values: Days, distance: float, since: int) -> Days:
+    """A stream whose mean moves in window `since`, so that independent rows differ by `distance` in total variation."""
     shift = 2 * NormalDist().inv_cdf((1 + distance) / 2)
 
-    def days_of(rng: np.random.Generator, days: int) -> np.ndarray:
-        found = independent(rng, days)
-        if days > REFERENCE_DAYS:
-            found[REFERENCE_DAYS + DRIFT_FROM :] += shift
+    def windows_of(rng: np.random.Generator, windows: int) -> np.ndarray:
+        found = values(rng, windows)
+        found[since:] += shift
         return found
 
-    return days_of
+    return windows_of
+
+
+def moved_by(distance: float, values: Days = independent) -> Days:
+    """A stream of days that moves on day 20."""
+    return moved(values, distance, REFERENCE_DAYS + DRIFT_FROM)
+
+
+def hourly_moved(values: Days, distance: float) -> Days:
+    """A stream of hours that moves."""
+    return moved(values, distance, REFERENCE_HOURS + HOURLY_DRIFT_FROM)
 
 
 def other_weather(rng: np.random.Generator, days: int) -> np.ndarray:
@@ -108,43 +117,12 @@ def by_hour_of_the_week(rng: np.random.Generator, hours: int) -> np.ndarray:
     return by_hour(rng, hours) + np.where(weekend & (np.arange(hours) % 24 < 8), 0.8, 0.0)[:, None]
 
 
-def hourly_moved(values: Days, distance: float) -> Days:
-    """A stream of hours whose mean moves so that the total variation of each hour is `distance`."""
-    shift = 2 * NormalDist().inv_cdf((1 + distance) / 2)
-
-    def hours_of(rng: np.random.Generator, hours: int) -> np.ndarray:
-        found = values(rng, hours)
-        found[REFERENCE_HOURS + HOURLY_DRIFT_FROM :] += shift
-        return found
-
-    return hours_of
-
-
 def regimes(rng: np.random.Generator, days: int) -> np.ndarray:
     """Two worlds, half a standard deviation apart, each for about ten days, so that the reference knows both."""
     state, found = 0.0, rng.normal(size=(days, ROWS))
     for day in range(days):
         state = 0.5 - state if rng.random() < 1 / 10 else state
         found[day] += state
-    return found
-
-
-def moved_bursts(distance: float) -> Days:
-    """Every row comes twenty times, and the mean moves on day 20."""
-    values, shift = bursts, 2 * NormalDist().inv_cdf((1 + distance) / 2)
-
-    def days_of(rng: np.random.Generator, days: int) -> np.ndarray:
-        found = values(rng, days)
-        found[REFERENCE_DAYS + DRIFT_FROM :] += shift
-        return found
-
-    return days_of
-
-
-def moved_week(rng: np.random.Generator, days: int) -> np.ndarray:
-    """Weekdays and weekends, both moved by .15 on day 20."""
-    found = weekly(rng, days)
-    found[REFERENCE_DAYS + DRIFT_FROM :] += 2 * NormalDist().inv_cdf((1 + 0.15) / 2)
     return found
 
 
@@ -167,9 +145,9 @@ STREAMS = [
     Stream("moved by .10", moved_by(0.10), DRIFT_FROM),
     Stream("moved by .15", moved_by(0.15), DRIFT_FROM),
     Stream("moved by .20", moved_by(0.20), DRIFT_FROM),
-    Stream("bursts moved by .15", moved_bursts(0.15), DRIFT_FROM),
-    Stream("week moved by .15", moved_week, DRIFT_FROM),
-    Stream("week moved by .15, no slots", moved_week, DRIFT_FROM, season="none"),
+    Stream("bursts moved by .15", moved_by(0.15, bursts), DRIFT_FROM),
+    Stream("week moved by .15", moved_by(0.15, weekly), DRIFT_FROM),
+    Stream("week moved by .15, no slots", moved_by(0.15, weekly), DRIFT_FROM, season="none"),
     _hourly("hours moved by .15", hourly_moved(by_hour, 0.15), HOURLY_DRIFT_FROM),
     _hourly("hours moved by .15, no slots", hourly_moved(by_hour, 0.15), HOURLY_DRIFT_FROM, season="none"),
     Stream("other weather", other_weather, DRIFT_FROM),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import zipfile
 from hashlib import sha256
 from pathlib import Path
@@ -11,9 +12,11 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import uv
 from training.as_it_is import described
 
 from shipworthy.contract.records import Contract, DataSource, Feature, Gate, Model, Purpose, RebuildRule, Retraining
+from shipworthy.environments import builder
 from shipworthy.environments.requirements import names, without
 from shipworthy.lineage.records import Rebuild
 from shipworthy.store.layout import Layout
@@ -67,6 +70,18 @@ def wheel(folder: Path, version: str, factor: float, more: str = "") -> str:
         archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         archive.writestr(f"{info}/RECORD", "")
     return f"scaling=={version} --hash=sha256:{sha256(path.read_bytes()).hexdigest()}\n"
+
+
+def with_another_version(project: Planted, more: str = "") -> None:
+    """The lock names `scaling` 1.0, and its environment holds 2.0, which has `more` in it: somebody changed it."""
+    wheels = project.folder / "wheels"
+    wheel(wheels, "2.0", 3.0, more)
+    lock = project.folder / "requirements.lock"
+    lock.write_text(lock.read_text() + wheel(wheels, "1.0", 1.0))
+    (project.folder / "uv.toml").write_text('find-links = ["wheels"]\n')
+    environment = builder.build(lock, near=project.folder)
+    upgrade = ["pip", "install", "--offline", "--python", str(builder.interpreter(environment)), "scaling==2.0"]
+    subprocess.run([uv.find_uv_bin(), *upgrade, "--quiet"], cwd=project.folder, check=True)
 
 
 class Planted:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import functools
 import os
 import platform
-import subprocess
 
 import pyarrow as pa
 import pytest
-import uv
-from acceptance.planted_project import flights, wheel
+from acceptance.planted_project import flights, with_another_version
 from deltalake import write_deltalake
 
 from shipworthy import clock
 from shipworthy.contract.records import DataSource
-from shipworthy.environments import builder, execution, unlocked
+from shipworthy.environments import execution, unlocked
 from shipworthy.environments.conditions import Conditions
 from shipworthy.errors import TrainingFailed
 from shipworthy.lineage.records import Rebuild, Run
@@ -132,14 +130,7 @@ def test_rows_in_another_order_are_no_cause_where_the_model_does_not_depend_on_i
 
 def test_a_package_that_was_another_version_than_the_lock_gives(project, monkeypatch):
     """Such a training is refused now; a run of before that was recorded all the same."""
-    wheels = project.folder / "wheels"
-    wheel(wheels, "2.0", 3.0)
-    lock = project.folder / "requirements.lock"
-    lock.write_text(lock.read_text() + wheel(wheels, "1.0", 1.0))
-    (project.folder / "uv.toml").write_text('find-links = ["wheels"]\n')
-    environment = builder.build(lock, near=project.folder)
-    upgrade = ["pip", "install", "--offline", "--python", str(builder.interpreter(environment)), "scaling==2.0"]
-    subprocess.run([uv.find_uv_bin(), *upgrade, "--quiet"], cwd=project.folder, check=True)
+    with_another_version(project)
     with pytest.raises(TrainingFailed, match=r"scaling 2\.0: requirements\.lock pins 1\.0"):
         project.train(project.contract("by_package"))
     with monkeypatch.context() as before:

@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import functools
-import subprocess
 
 import msgspec
 import pytest
-import uv
-from acceptance.planted_project import wheel
+from acceptance.planted_project import with_another_version
 from acceptance.test_planted_causes import _at, only_cause
 
 from shipworthy import clock
-from shipworthy.environments import builder, unlocked
+from shipworthy.environments import unlocked
 from shipworthy.training import making
 
 
 def test_a_package_that_has_lost_a_call(project, monkeypatch):
-    wheels = project.folder / "wheels"
-    wheel(wheels, "2.0", 3.0, "def scaled(x):\n    return 3.0 * x\n")
-    lock = project.folder / "requirements.lock"
-    lock.write_text(lock.read_text() + wheel(wheels, "1.0", 1.0))
-    (project.folder / "uv.toml").write_text('find-links = ["wheels"]\n')
-    environment = builder.build(lock, near=project.folder)
-    upgrade = ["pip", "install", "--offline", "--python", str(builder.interpreter(environment)), "scaling==2.0"]
-    subprocess.run([uv.find_uv_bin(), *upgrade, "--quiet"], cwd=project.folder, check=True)
+    with_another_version(project, "def scaled(x):\n    return 3.0 * x\n")
     with monkeypatch.context() as before:
         before.setattr(unlocked, "refuse_unlocked", lambda *_: None)
         entry = project.train(project.contract("by_call_of_package"))

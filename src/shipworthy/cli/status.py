@@ -104,7 +104,7 @@ def _say_evidence(view: StatusView) -> None:
         if view.live is not None and point.release == view.live.number:
             newest[point.payoff] = point
     if view.compared:
-        say_plain(f"features are compared with {view.compared}, answers with those to the rows held out")
+        say_plain(view.compared_words)
     how = {one.payoff: one.how for one in view.counting}
     strongest = sorted(newest.values(), key=lambda point: -point.strength)[:STRONGEST]
     if strongest:

@@ -11,32 +11,30 @@ from typing import Any
 
 import httpx
 
-from shipworthy.client.exchange import Call, LabelCall, Patience
+from shipworthy.client.exchange import Answered, Asking, Call, LabelCall, Patience, Said
 from shipworthy.client.records import Prediction, Predictions
 from shipworthy.errors import WrongUse
 
 PATIENCE = Patience()
 
 
+def _by(deadline: float | None, patience: Patience) -> float:
+    """The instant by which an answer is of use. WrongUse."""
+    seconds = patience.seconds if deadline is None else deadline
+    if not seconds > 0:
+        raise WrongUse(f"deadline = {deadline}: expected seconds, more than 0")
+    return time.monotonic() + seconds
+
+
 def _call(rows: Any, id: str | None, ids: Sequence[str] | None, deadline: float | None, patience: Patience) -> Call:
-    seconds = patience.seconds if deadline is None else deadline
-    if not seconds > 0:
-        raise WrongUse(f"deadline = {deadline}: expected seconds, more than 0")
-    return Call(rows, id or uuid.uuid4().hex, ids, time.monotonic() + seconds, patience)
-
-
-def _labels(labels: Any, deadline: float | None, patience: Patience) -> LabelCall:
-    seconds = patience.seconds if deadline is None else deadline
-    if not seconds > 0:
-        raise WrongUse(f"deadline = {deadline}: expected seconds, more than 0")
-    return LabelCall(labels, time.monotonic() + seconds, patience)
+    return Call(rows, id or uuid.uuid4().hex, ids, _by(deadline, patience), patience)
 
 
 def _base(url: str) -> str:
     parts = httpx.URL(url)
     if parts.scheme not in ("http", "https") or not parts.host:
         raise WrongUse(f"{url!r} is no server's address: expected one such as http://127.0.0.1:8080")
-    return url.rstrip("/").removesuffix("/predict") + "/predict"
+    return url.rstrip("/").removesuffix("/predict")
 
 
 class Client:
@@ -57,17 +55,7 @@ class Client:
         NoAnswer where it is not known whether the prediction was made.
         """
         call = _call(rows, id, ids, deadline, self._patience)
-        while True:
-            left = call.left(time.monotonic())
-            try:
-                got = self._http.post(self._url, content=call.body, headers=call.headers(left), timeout=left)
-            except httpx.TransportError as error:
-                outcome: Predictions | float = call.broken(error, time.monotonic())
-            else:
-                outcome = call.answered(got.status_code, got.headers, got.content, time.monotonic())
-            if isinstance(outcome, Predictions):
-                return outcome
-            time.sleep(outcome)
+        return self._ask(self._url + "/predict", call)
 
     def label(self, labels: Any, *, deadline: float | None = None) -> int:
         """Tell what turned out to be true; how many labels the server took. Sending them again changes nothing.
@@ -75,23 +63,26 @@ class Client:
         labels: mappings with `prediction_id` or `id`, `value`, and `known_at` where it is known when; or a data frame.
         The same errors as `predict`.
         """
-        call = _labels(labels, deadline, self._patience)
-        url = self._url.removesuffix("/predict") + "/labels"
+        call = LabelCall(labels, _by(deadline, self._patience), self._patience)
+        return self._ask(self._url + "/labels", call)
+
+    def predict_one(self, row: Any, *, id: str | None = None, deadline: float | None = None) -> Prediction:
+        """The prediction for one row; as `predict`."""
+        return self.predict([row], id=id, deadline=deadline)[0]
+
+    def _ask(self, url: str, call: Asking[Said]) -> Said:
+        """What the server says at last."""
         while True:
             left = call.left(time.monotonic())
             try:
                 got = self._http.post(url, content=call.body, headers=call.headers(left), timeout=left)
             except httpx.TransportError as error:
-                outcome: int | float = call.broken(error, time.monotonic())
+                outcome: Answered[Said] | float = call.broken(error, time.monotonic())
             else:
-                if got.status_code == 200:
-                    return call.taken(got.content)
-                outcome = call.refused(got.status_code, got.headers, got.content, time.monotonic())
+                outcome = call.answered(got.status_code, got.headers, got.content, time.monotonic())
+            if isinstance(outcome, Answered):
+                return outcome.said
             time.sleep(outcome)
-
-    def predict_one(self, row: Any, *, id: str | None = None, deadline: float | None = None) -> Prediction:
-        """The prediction for one row; as `predict`."""
-        return self.predict([row], id=id, deadline=deadline)[0]
 
     def close(self) -> None:
         """Close the connections."""
@@ -119,37 +110,30 @@ class AsyncClient:
     ) -> Predictions:
         """As Client.predict."""
         call = _call(rows, id, ids, deadline, self._patience)
-        while True:
-            left = call.left(time.monotonic())
-            try:
-                got = await self._http.post(self._url, content=call.body, headers=call.headers(left), timeout=left)
-            except httpx.TransportError as error:
-                outcome: Predictions | float = call.broken(error, time.monotonic())
-            else:
-                outcome = call.answered(got.status_code, got.headers, got.content, time.monotonic())
-            if isinstance(outcome, Predictions):
-                return outcome
-            await asyncio.sleep(outcome)
+        return await self._ask(self._url + "/predict", call)
 
     async def label(self, labels: Any, *, deadline: float | None = None) -> int:
         """As Client.label."""
-        call = _labels(labels, deadline, self._patience)
-        url = self._url.removesuffix("/predict") + "/labels"
+        call = LabelCall(labels, _by(deadline, self._patience), self._patience)
+        return await self._ask(self._url + "/labels", call)
+
+    async def predict_one(self, row: Any, *, id: str | None = None, deadline: float | None = None) -> Prediction:
+        """As Client.predict_one."""
+        return (await self.predict([row], id=id, deadline=deadline))[0]
+
+    async def _ask(self, url: str, call: Asking[Said]) -> Said:
+        """What the server says at last."""
         while True:
             left = call.left(time.monotonic())
             try:
                 got = await self._http.post(url, content=call.body, headers=call.headers(left), timeout=left)
             except httpx.TransportError as error:
-                outcome: int | float = call.broken(error, time.monotonic())
+                outcome: Answered[Said] | float = call.broken(error, time.monotonic())
             else:
-                if got.status_code == 200:
-                    return call.taken(got.content)
-                outcome = call.refused(got.status_code, got.headers, got.content, time.monotonic())
+                outcome = call.answered(got.status_code, got.headers, got.content, time.monotonic())
+            if isinstance(outcome, Answered):
+                return outcome.said
             await asyncio.sleep(outcome)
-
-    async def predict_one(self, row: Any, *, id: str | None = None, deadline: float | None = None) -> Prediction:
-        """As Client.predict_one."""
-        return (await self.predict([row], id=id, deadline=deadline))[0]
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -8,9 +8,10 @@ jittered, so that callers that failed together do not come back together.
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -24,6 +25,15 @@ _ELSEWHERE = frozenset({404, 405})
 _LEAST = 0.001  # seconds below which a try is not worth its sending
 
 Row = Mapping[str, Any]
+T = TypeVar("T")
+Said = TypeVar("Said")  # what a server's answer comes to
+
+
+@dataclass(frozen=True, slots=True)
+class Answered(Generic[Said]):
+    """There is an answer."""
+
+    said: Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +46,12 @@ class Patience:
     longest: float = 2.0  # seconds between two tries, unless the server asks for more
 
 
-class Call:
+class Asking(ABC, Generic[Said]):
     """The state of one call. `now` is in seconds, of any steady clock."""
 
-    def __init__(self, rows: Any, id: str, ids: Sequence[str] | None, deadline: float, patience: Patience) -> None:
-        """Rows are mappings, or a table of pandas or polars. `deadline` is the instant by which an answer is of use."""
-        self.id = id
-        self.body = _body(rows, id, ids)
+    def __init__(self, id: str, body: bytes, deadline: float, patience: Patience) -> None:
+        """`deadline` is the instant by which an answer is of use."""
+        self.id, self.body = id, body
         self.tries = 0
         self._deadline, self._patience = deadline, patience
         self._last = ""
@@ -60,14 +69,10 @@ class Call:
         """The server refuses at once what it cannot answer in time."""
         return {"content-type": "application/json", "x-deadline-ms": f"{1000 * left:.3f}"}
 
-    def answered(self, status: int, headers: Mapping[str, str], body: bytes, now: float) -> Predictions | float:
+    def answered(self, status: int, headers: Mapping[str, str], body: bytes, now: float) -> Answered[Said] | float:
         """The answer, or the seconds to wait before the next try. RowsRefused, UnknownModel, ServerFailed, NoAnswer."""
         if status == 200:
-            return self._read(body)
-        return self.refused(status, headers, body, now)
-
-    def refused(self, status: int, headers: Mapping[str, str], body: bytes, now: float) -> float:
-        """The seconds to wait after an answer that is none. RowsRefused, UnknownModel, ServerFailed, NoAnswer."""
+            return Answered(self._read(body))
         if status not in AGAIN:
             raise _error(status, body)
         self._last = f"{status}: {_problem(body).error}"
@@ -88,37 +93,48 @@ class Call:
             raise self._given_up(f"the next try would be in {pause:.2f} s, after the deadline")
         return pause
 
-    def _read(self, body: bytes) -> Predictions:
-        try:
-            said = msgspec.json.decode(body, type=Answer)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise ServerFailed(f"the answer is not that of a shipworthy server: {error}") from None
-        return Predictions(said.release, said.model, said.predictions, said.id or self.id, self.tries)
+    @abstractmethod
+    def _read(self, body: bytes) -> Said:
+        """What a server said. ServerFailed."""
 
     def _given_up(self, why: str) -> NoAnswer:
         last = f"; the last: {self._last}" if self._last else ""
         return NoAnswer(f"no answer to {self.id} after {self.tries} tries: {why}{last}", id=self.id, tries=self.tries)
 
 
-class LabelCall(Call):
-    """The state of one call that tells labels; sending them again changes nothing."""
+class Call(Asking[Predictions]):
+    """One call that asks for predictions."""
+
+    def __init__(self, rows: Any, id: str, ids: Sequence[str] | None, deadline: float, patience: Patience) -> None:
+        """Rows are mappings, or a table of pandas or polars. `deadline` is the instant by which an answer is of use."""
+        more = {} if ids is None else {"ids": list(ids)}
+        super().__init__(id, _body(rows, id=id, **more), deadline, patience)
+
+    def _read(self, body: bytes) -> Predictions:
+        said = _said(body, Answer)
+        return Predictions(said.release, said.model, said.predictions, said.id or self.id, self.tries)
+
+
+class LabelCall(Asking[int]):
+    """One call that tells labels; the answer is how many the server took. Sending them again changes nothing."""
 
     def __init__(self, labels: Any, deadline: float, patience: Patience) -> None:
         """As `Call`."""
-        super().__init__(labels, "labels", None, deadline, patience)
-        self.body = msgspec.json.encode({"rows": _listed(labels)}, enc_hook=_plain)
+        super().__init__("labels", _body(labels), deadline, patience)
 
-    @staticmethod
-    def taken(body: bytes) -> int:
-        """How many the server took."""
-        try:
-            return msgspec.json.decode(body, type=_Taken).labels
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise ServerFailed(f"the answer is not that of a shipworthy server: {error}") from None
+    def _read(self, body: bytes) -> int:
+        return _said(body, _Taken).labels
 
 
 class _Taken(msgspec.Struct, frozen=True):
     labels: int
+
+
+def _said(body: bytes, type_: type[T]) -> T:
+    try:
+        return msgspec.json.decode(body, type=type_)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ServerFailed(f"the answer is not that of a shipworthy server: {error}") from None
 
 
 def _error(status: int, body: bytes) -> ShipworthyError:
@@ -142,15 +158,12 @@ def _advised(text: str) -> float:
     return float(text) if text.isdecimal() else 0.0
 
 
-def _body(rows: Any, id: str, ids: Sequence[str] | None) -> bytes:
+def _body(rows: Any, **more: Any) -> bytes:
     listed = _listed(rows)
     if not listed:
         raise WrongUse("there is no row to predict: expected at least one")
-    asked: dict[str, Any] = {"rows": listed, "id": id}
-    if ids is not None:
-        asked["ids"] = list(ids)
     try:
-        return msgspec.json.encode(asked, enc_hook=_plain)
+        return msgspec.json.encode({"rows": listed, **more}, enc_hook=_plain)
     except (TypeError, OverflowError) as error:
         raise WrongUse(f"the rows cannot be written as JSON: {error}") from None
 

@@ -11,7 +11,7 @@ from shipworthy.contract.records import Contract
 from shipworthy.counts.reference import Reference, Regime
 from shipworthy.dashboard.judging import sentences, slice_views, views_of
 from shipworthy.dashboard.reading import marks_of, newest_quality, points_of
-from shipworthy.dashboard.view import EvidenceView, Mark, QualityView, SliceView
+from shipworthy.dashboard.view import EvidenceView, Mark, QualityView, SliceView, compared_with
 from shipworthy.errors import WrongUse
 from shipworthy.monitoring.limits import cannot_promise
 from shipworthy.monitoring.records import Alarm, Example, Explained, Moved, Quality, WindowEvidence
@@ -148,16 +148,10 @@ def of_ledger(
         marks=tuple(mark for mark in marks_of(ledger, model) if inside(mark.at)),
         regimes=() if reference is None else reference.regimes,
         cannot=() if reference is None else cannot_promise(reference, reference.regimes),
-        notes=_compared_with(reference),
+        notes=(compared_with(reference.origin),) if reference is not None and reference.origin else (),
         quality_words=sentences(newest),
         slices=slice_views(newest),
     )
-
-
-def _compared_with(reference: Reference | None) -> tuple[str, ...]:
-    if reference is None or not reference.origin:
-        return ()
-    return (f"features are compared with {reference.origin}, answers with those to the rows held out",)
 
 
 def evidence_of(windows: Sequence[WindowEvidence]) -> tuple[EvidenceView, ...]:

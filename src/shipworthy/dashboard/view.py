@@ -155,6 +155,11 @@ class CountingView(msgspec.Struct, frozen=True):
         return self.words.partition(":")[0]
 
 
+def compared_with(what: str) -> str:
+    """What a release's windows are compared with, in a sentence; "" where that is its training history."""
+    return f"features are compared with {what}, answers with those to the rows held out" if what else ""
+
+
 class StatusView(msgspec.Struct, frozen=True):
     """Everything of one model on one page."""
 
@@ -183,3 +188,8 @@ class StatusView(msgspec.Struct, frozen=True):
     compared: str = ""  # what its features are compared with, where that is not the training history
     quality_words: tuple[str, ...] = ()  # what is known of the live release's quality, a sentence each
     slices: tuple[SliceView, ...] = ()  # of the live release, over its newest windows
+
+    @property
+    def compared_words(self) -> str:
+        """`compared` in a sentence."""
+        return compared_with(self.compared)

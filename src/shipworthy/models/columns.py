@@ -46,6 +46,12 @@ def to_arrow(columns: Columns, features: Sequence[Feature]) -> pa.Table:
     return pa.table(arrays, schema=schema(features))
 
 
+def column_of(table: pa.Table, name: str) -> NDArray[np.generic]:
+    """(n,) values of a column as the table has them: labels, before anything is known of their type."""
+    found: NDArray[np.generic] = table[name].combine_chunks().to_numpy(zero_copy_only=False)
+    return found
+
+
 def _cast(column: pa.ChunkedArray[Any], feature: Feature) -> pa.Array[Any]:
     wanted = ARROW_TYPES[feature.type]
     chunks: list[Any] = column.chunks or [pa.array([], column.type)]

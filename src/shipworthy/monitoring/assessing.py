@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -92,17 +93,8 @@ def _loss(basis: Basis, target: NDArray[np.generic], answers: Floats) -> Loss | 
 def of_gathered(loss: Loss, gathered: Gathered) -> Loss:
     """A loss with other figures, and their interval."""
     sure = interval(gathered)
-    return Loss(
-        loss.kind,
-        loss.scale,
-        gathered.rows,
-        gathered.mean,
-        gathered.spread,
-        sure.low,
-        sure.high,
-        loss.beyond,
-        loss.held_out,
-    )
+    figures = {"rows": gathered.rows, "mean": gathered.mean, "spread": gathered.spread}
+    return msgspec.structs.replace(loss, **figures, low=sure.low, high=sure.high)
 
 
 def _any(one: slicing.Slice, rows: Rows) -> bool:

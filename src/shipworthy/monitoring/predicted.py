@@ -18,6 +18,8 @@ from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 from numpy.typing import NDArray
 
+from shipworthy.monitoring.stored import INSTANT
+
 COLUMNS = ["prediction_id", "id", "release", "window", "values"]
 FEATURE = "feature:"  # before the name of a feature that was asked for
 _KEPT_ROWS = 2_000_000  # kept in memory; files beyond are read again when they are asked for
@@ -168,7 +170,7 @@ def _columns(file: str, columns: list[str]) -> pa.Table:
 
 
 def _numbered(rows: pa.Table) -> pa.Table:
-    starts = rows["window"].cast(pa.timestamp("ns", tz="UTC")).cast(pa.int64())
+    starts = rows["window"].cast(INSTANT).cast(pa.int64())
     return rows.set_column(rows.column_names.index("window"), "window", starts)
 
 

@@ -83,7 +83,7 @@ def _trials(reference: Reference, payoff: Payoff, monitoring: Monitoring) -> lis
 def _of_rows(trials: Sequence[Trial], window: int) -> tuple[Trial, Regime] | None:
     """Rows one by one. Groups of few rows may be silent for want of hearing: they must not hear much less."""
     pooled = trials[0]
-    heard = least_shift(pooled.payoff, pooled.once_a_window(), window) + _DEAFER
+    heard = least_shift(pooled.payoff, pooled.once_a_window, window) + _DEAFER
     for trial in trials:
         regime = trial.by_row()
         if trial is not pooled and least_shift(trial.payoff, regime, window) > heard:
@@ -105,7 +105,7 @@ def _of_windows(trials: Sequence[Trial], window: int) -> tuple[Trial, Regime]:
     """One bet a window at the drift that was declared, or at the smallest that is silent: pooled, or by the season
     that leaves least unexplained.
     """
-    once = [(trial, trial.once_a_window()) for trial in trials]
+    once = [(trial, trial.once_a_window) for trial in trials]
     for trial, regime in once:
         if trial.silent(regime):
             return trial, regime
@@ -115,4 +115,4 @@ def _of_windows(trials: Sequence[Trial], window: int) -> tuple[Trial, Regime]:
 
 
 def _first(trials: Sequence[Trial]) -> tuple[Trial, Regime]:
-    return trials[0], trials[0].once_a_window()
+    return trials[0], trials[0].once_a_window

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import sqrt
 
+import msgspec
+
 from shipworthy.monitoring.assessing import of_gathered
 from shipworthy.monitoring.quality import FEWEST_ROWS
 from shipworthy.monitoring.records import Estimate, Loss, Quality, SliceQuality
@@ -27,18 +29,7 @@ def loss_since(qualities: Sequence[Quality]) -> Loss | None:
     together = NOTHING
     for one in same:
         together = together + Gathered(one.rows, one.mean, one.spread)
-    found = of_gathered(newest, together)
-    return Loss(
-        found.kind,
-        found.scale,
-        found.rows,
-        found.mean,
-        found.spread,
-        found.low,
-        found.high,
-        sum(one.beyond for one in same),
-        found.held_out,
-    )
+    return msgspec.structs.replace(of_gathered(newest, together), beyond=sum(one.beyond for one in same))
 
 
 def slices_of(qualities: Sequence[Quality]) -> tuple[SliceQuality, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from math import log, sqrt
 
 import msgspec
@@ -48,9 +49,9 @@ class Trial:
         if not self.groups:
             return False
         rows = self.whole.sum(axis=1, keepdims=True)
-        shares, pooled = self.whole / np.maximum(rows, 1), self.whole.sum(axis=0) / rows.sum()
+        shares, overall = self.whole / np.maximum(rows, 1), self.whole.sum(axis=0) / rows.sum()
         within = float((rows * shares * (1 - shares)).sum() / rows.sum())
-        return within < _LITTLE * float((pooled * (1 - pooled)).sum())
+        return within < _LITTLE * float((overall * (1 - overall)).sum())
 
     def by_row(self) -> Regime:
         """Rows one by one."""
@@ -61,9 +62,9 @@ class Trial:
 
         A level that lasts for days is no burst: to divide by it leaves the days dependent on each other.
         """
-        once = self.once_a_window()
+        once = self.once_a_window
         lasting = max(once.cells_clustering, once.runs_clustering)
-        burst = float(np.ceil(self._between_windows()))
+        burst = float(np.ceil(self._between_windows))
         rows = float(np.median(self.windows.sum(axis=(1, 2))))
         outlasting = max(persistence(self.windows, sets) for sets in self._sets()) > 2 / sqrt(len(self.windows))
         if burst < 2 or rows / burst < _WORTH or lasting > _LASTING * burst or outlasting:
@@ -77,8 +78,9 @@ class Trial:
 
         A season of a tenth of the rows gives windows that differ by up to five times as much as independent rows.
         """
-        return self._between_windows() >= _CLUSTERED
+        return self._between_windows >= _CLUSTERED
 
+    @cached_property
     def once_a_window(self) -> Regime:
         """One bet a window, with the reference's own error as large as its clusters make it."""
         of_cells, *of_runs = (design_effect(self.windows, sets) for sets in self._sets())
@@ -116,6 +118,7 @@ class Trial:
         plain = Regime(self.payoff.name, "row" if bets == "row" else "window", self.drift, "")
         return msgspec.structs.replace(plain, season=self.season if self.groups else None, groups=self.groups)
 
+    @cached_property
     def _between_windows(self) -> float:
         """The largest design effect of windows."""
         return max(design_effect(self.windows, sets, len(self.windows)) for sets in self._sets())

@@ -191,8 +191,7 @@ class Watch:
             return ()
         if cause != "performance":
             return watched.standing if cause == "drift" else watched.requests
-        threshold = log10(watched.following.log_threshold)
-        return [(one.end, log10(one.log_sum) - threshold) for one in self._declines(release)]
+        return _over_threshold(self._declines(release), watched)
 
     def _declines(self, release: int) -> list[Decline]:
         """Evidence that the release has become worse than on the rows held out; [] where nothing is known of that."""
@@ -250,7 +249,7 @@ class Watch:
         basis, watched, evidence = self._facts.basis_of(release), self._watched(release), self._declines(release)
         if not evidence or basis is None or basis.promised is None or watched is None:
             return []
-        verdict = self._verdict(release, "performance", self._standing(release, "performance"))
+        verdict = self._verdict(release, "performance", _over_threshold(evidence, watched))
         if verdict == "quiet":
             return []
         newest, threshold = evidence[-1], watched.following.log_threshold
@@ -283,6 +282,12 @@ class Watch:
 def sharing(reference: Reference, monitoring: Monitoring) -> int:
     """How many things share the promise on false alarms: every payoff, performance and rates where they are watched."""
     return len(reference.payoffs) + (monitoring.performance is not None) + len(bounds(monitoring))
+
+
+def _over_threshold(evidence: Sequence[Decline], watched: _Watched) -> list[tuple[int, float]]:
+    """(end, log10 over the threshold) of each window with a figure of quality."""
+    threshold = log10(watched.following.log_threshold)
+    return [(one.end, log10(one.log_sum) - threshold) for one in evidence]
 
 
 def _subject(release: int) -> str:

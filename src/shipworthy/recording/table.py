@@ -125,12 +125,13 @@ def _files(table: DeltaTable) -> list[tuple[int, int]]:
     return [(int(size), int(time or 0) * 1000) for size, time in zip(sizes, times, strict=True)]
 
 
+def instant_in_sql(instant: int) -> str:
+    """An instant (ns) as queries of the table compare it."""
+    return f"arrow_cast('{clock.to_datetime(instant).isoformat()}', 'Timestamp(Microsecond, Some(\"UTC\"))')"
+
+
 def _before(arrived: int, window: int) -> str:
-    times = (clock.to_datetime(instant).isoformat() for instant in (arrived, window))
-    return " AND ".join(
-        f"{name} < arrow_cast('{time}', 'Timestamp(Microsecond, Some(\"UTC\"))')"
-        for name, time in zip(('"arrived"', '"window"'), times, strict=True)
-    )
+    return f'"arrived" < {instant_in_sql(arrived)} AND "window" < {instant_in_sql(window)}'
 
 
 def rows_of(frame: Frame, times: Times, window: int) -> pa.Table:

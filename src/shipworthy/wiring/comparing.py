@@ -102,9 +102,10 @@ def read_shadow(project: Project) -> ShadowView | None:
 def shadow_lag(project: Project) -> Lag:
     """How far the shadow is behind: nothing where there is none, or with what was answered before it was named."""
     model, aliases = project.contract.name, Aliases(project.ledger)
-    release, since = aliases.current(model, "shadow"), aliases.since(model, "shadow")
+    release = aliases.current(model, "shadow")
     if release is None:
         return Lag(0, 0.0, 0)
+    since = aliases.since(model, "shadow")
     found = lag(project.layout.logs(model), project.ledger, model, key(release))
     named = (clock.now() - since) / clock.SECOND if since is not None else found.seconds
     return replace(found, seconds=min(found.seconds, named))

@@ -16,7 +16,7 @@ from shipworthy.errors import NotFound
 from shipworthy.lineage.records import Run
 from shipworthy.models.answers import Class
 from shipworthy.models.bundle import DESCRIPTION, HOLDOUT, HOLDOUT_ANSWERS
-from shipworthy.models.columns import from_arrow
+from shipworthy.models.columns import column_of, from_arrow
 from shipworthy.models.records import BundleDescription
 from shipworthy.monitoring.basis import Basis, HeldRows, based, scale_of
 from shipworthy.monitoring.performance import Promised
@@ -62,7 +62,7 @@ def basis_of(project: Project, release: Release, window: int) -> Basis:
         return _unfounded(project, description.classes, _at_gate(release))
     features = _nullable(description.features)
     held = HeldRows(
-        target=_column(rows, description.target),
+        target=column_of(rows, description.target),
         answers=np.asarray(answers, dtype=np.float64).reshape(rows.num_rows, -1),
         windows=_windows(project, release, rows, window),
         columns=dict(zip((one.name for one in features), from_arrow(rows, features), strict=True)),
@@ -94,8 +94,3 @@ def _windows(project: Project, release: Release, rows: pa.Table, window: int) ->
 
 def _nullable(features: tuple[Feature, ...]) -> list[Feature]:
     return [msgspec.structs.replace(feature, nullable=True) for feature in features]
-
-
-def _column(table: pa.Table, name: str) -> NDArray[np.generic]:
-    found: NDArray[np.generic] = table[name].combine_chunks().to_numpy(zero_copy_only=False)
-    return found

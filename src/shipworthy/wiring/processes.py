@@ -22,6 +22,12 @@ LONGEST_PAUSE = 10.0  # seconds between restarts at most
 CALM = 30.0  # seconds alive after which a child counts as well
 
 
+def give_way(steps: int) -> None:
+    """Let others have the processor first; where that is not allowed, nothing changes."""
+    with contextlib.suppress(OSError):
+        os.nice(steps)
+
+
 class Child:
     """One role in a process of its own, kept running until `stop`."""
 

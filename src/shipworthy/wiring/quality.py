@@ -18,6 +18,7 @@ from shipworthy.gate.checks import data, quality
 from shipworthy.lineage.records import Run
 from shipworthy.models.answers import Class
 from shipworthy.models.bundle import Bundle
+from shipworthy.models.columns import column_of
 from shipworthy.registry.aliases import Aliases
 from shipworthy.registry.records import Verdict
 from shipworthy.training import cut, sources
@@ -75,13 +76,15 @@ def _held_out(
     project: Project, run: Run, bundle: Bundle, rows: Rows, work: Path, command: Sequence[str]
 ) -> quality.HeldOut:
     held, classes = bundle.holdout(), bundle.description.classes
-    target = _column(held, bundle.description.target)
+    target = column_of(held, bundle.description.target)
     live, live_classes = answers_of_live(project, run.contract, held, work)
     return quality.HeldOut(
         target=target,
         classes=classes,
         candidate=answers(bundle, run.contract, held, work, command),
-        baseline=_baseline(run.contract.purpose.baseline, rows, held, bundle, target),
+        baseline=answers_of_baseline(
+            run.contract.purpose.baseline, classes, column_of(rows.history, bundle.description.target), target, held
+        ),
         live=live,
         live_classes=live_classes,
     )
@@ -99,18 +102,19 @@ def answers_of_live(
     return said, release.bundle.description.classes
 
 
-def _baseline(
-    name: str, rows: Rows, held: pa.Table, bundle: Bundle, target: NDArray[np.generic]
+def answers_of_baseline(
+    name: str,
+    classes: tuple[Class, ...],
+    history: NDArray[np.generic],
+    target: NDArray[np.generic],
+    held: pa.Table,
 ) -> NDArray[np.float64]:
-    classes = bundle.description.classes
-    labels = _column(rows.history, bundle.description.target)
+    """What the contract's baseline says to n rows held out, (n, k).
+
+    history: labels that it is learnt from; target: (n,) labels of the rows held out, which come after them.
+    """
     if name == baseline.PRIOR:
-        return baseline.prior(labels, classes, len(target))
+        return baseline.prior(history, classes, len(target))
     if name == baseline.LAST_VALUE:
-        return baseline.last_value(labels, target, classes)
-    return baseline.feature(name, _column(held, name), classes)
-
-
-def _column(table: pa.Table, name: str) -> NDArray[np.generic]:
-    found: NDArray[np.generic] = table[name].combine_chunks().to_numpy(zero_copy_only=False)
-    return found
+        return baseline.last_value(history, target, classes)
+    return baseline.feature(name, column_of(held, name), classes)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from shipworthy import clock
@@ -20,7 +18,7 @@ from shipworthy.recording.recorder import LEASE, Recorder, key
 from shipworthy.registry.aliases import Aliases
 from shipworthy.registry.releases import Releases
 from shipworthy.wiring.figures import figures_of
-from shipworthy.wiring.processes import Stop, loop
+from shipworthy.wiring.processes import Stop, give_way, loop
 from shipworthy.wiring.project import Project, open_project
 from shipworthy.wiring.services import in_operation, service_of
 
@@ -103,8 +101,7 @@ def main() -> None:
     logging.basicConfig(format="%(asctime)s record %(levelname)s %(message)s", level=logging.INFO)
     stop = Stop()
     stop.follow_parent()
-    with suppress(OSError):
-        os.nice(NICER)
+    give_way(NICER)
     run_record(Path(sys.argv[1]), once=False, stop=stop)
 
 

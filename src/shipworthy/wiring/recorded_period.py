@@ -18,9 +18,10 @@ from shipworthy.errors import DataViolation, Refused
 from shipworthy.models.columns import from_arrow
 from shipworthy.models.records import Columns
 from shipworthy.monitoring.freezing import Rows
+from shipworthy.monitoring.stored import INSTANT
+from shipworthy.recording.table import instant_in_sql
 from shipworthy.wiring.project import Project
 
-_INSTANT = pa.timestamp("ns", tz="UTC")
 _OTHERWISE = 'reference = "training" compares with the rows that the model is trained on'
 
 
@@ -49,10 +50,11 @@ def recorded(project: Project, contract: Contract, period: Period) -> Recorded:
             f"{asked}: expected a period that is over, rows that may come {clock.spoken(lateness)} late included; "
             f"recorded are predictions of {first} to {clock.to_iso(newest)}"
         )
+    begin, end = instant_in_sql(period.start), instant_in_sql(period.end)
     rows = _asked(
         table,
         'SELECT prediction_id, release, event_time, features, "values" FROM predictions '  # noqa: S608 - our own numbers
-        f"WHERE event_time >= {_instant(period.start)} AND event_time < {_instant(period.end)} ORDER BY prediction_id",
+        f"WHERE event_time >= {begin} AND event_time < {end} ORDER BY prediction_id",
     )
     if not rows.num_rows:
         spans = f"recorded are predictions of {first} to {clock.to_iso(newest)}"
@@ -63,7 +65,7 @@ def recorded(project: Project, contract: Contract, period: Period) -> Recorded:
     listed = ", ".join(map(str, releases))
     return Recorded(
         flat,
-        rows["event_time"].cast(_INSTANT).cast(pa.int64()).to_numpy(),
+        rows["event_time"].cast(INSTANT).cast(pa.int64()).to_numpy(),
         rows["values"],
         releases,
         f"{rows.num_rows:,} predictions recorded {period.words}, of release {listed}",
@@ -96,14 +98,10 @@ def together(one: Rows, other: Rows) -> Rows:
 def _span(table: DeltaTable) -> tuple[str, int]:
     """The oldest event time in words, and the newest in ns."""
     rows = _asked(table, "SELECT min(event_time) AS first, max(event_time) AS last FROM predictions")
-    instants: list[Any] = [rows[name].cast(_INSTANT).cast(pa.int64())[0].as_py() for name in ("first", "last")]
+    instants: list[Any] = [rows[name].cast(INSTANT).cast(pa.int64())[0].as_py() for name in ("first", "last")]
     first, last = instants
     return ("nothing", 0) if first is None else (clock.to_iso(first), int(last))
 
 
 def _asked(table: DeltaTable, query: str) -> pa.Table:
     return pa.table(QueryBuilder().register("predictions", table).execute(query))
-
-
-def _instant(instant: int) -> str:
-    return f"arrow_cast('{clock.to_datetime(instant).isoformat()}', 'Timestamp(Microsecond, Some(\"UTC\"))')"

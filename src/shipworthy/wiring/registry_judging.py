@@ -6,7 +6,6 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -15,9 +14,9 @@ from shipworthy.contract.records import Contract
 from shipworthy.contract.sample import read_sample
 from shipworthy.counts import reference as counting
 from shipworthy.errors import ShipworthyError
-from shipworthy.gate import baseline
 from shipworthy.gate.checks import alerting, latency, quality, rehearsal, skew
 from shipworthy.models.bundle import Bundle
+from shipworthy.models.columns import column_of
 from shipworthy.monitoring.records import Drill
 from shipworthy.registry.manifest import REFERENCE_FILE
 from shipworthy.registry.records import Rehearsal, Verdict
@@ -28,7 +27,7 @@ from shipworthy.wiring.answering import answers
 from shipworthy.wiring.checking import TRIES
 from shipworthy.wiring.drilling import make_drill, standing_drill
 from shipworthy.wiring.project import Project
-from shipworthy.wiring.quality import answers_of_live
+from shipworthy.wiring.quality import answers_of_baseline, answers_of_live
 from shipworthy.wiring.skewing import skew_verdict
 from shipworthy.wiring.workers import worker_command
 
@@ -83,18 +82,11 @@ def _held(
 ) -> quality.HeldOut:
     contract = project.contract
     command = worker_command(bundle.description, adoption.surroundings.lock, "", project.objects)
-    truth = rows[target].combine_chunks().to_numpy(zero_copy_only=False)
+    truth, classes = column_of(rows, target), bundle.description.classes
     live, live_classes = answers_of_live(project, contract, rows, work)
-    classes, name = bundle.description.classes, contract.purpose.baseline
-    if name == baseline.PRIOR:
-        trivial = baseline.prior(truth, classes, len(truth))
-    elif name == baseline.LAST_VALUE:
-        trivial = baseline.last_value(truth, truth, classes)
-    else:
-        column = rows[name].combine_chunks().to_numpy(zero_copy_only=False)
-        trivial = baseline.feature(name, column, classes)
+    trivial = answers_of_baseline(contract.purpose.baseline, classes, truth, truth, rows)
     said = answers(bundle, contract, rows, work, command)
-    return quality.HeldOut(np.asarray(truth), classes, said, trivial, live, live_classes)
+    return quality.HeldOut(truth, classes, said, trivial, live, live_classes)
 
 
 def _target(contract: Contract, adoption: Adoption, table: pa.Table) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,7 +15,7 @@ from shipworthy.recording.following import LEASE, Follower
 from shipworthy.recording.shadow import Beside, shadow_of
 from shipworthy.registry.aliases import Aliases
 from shipworthy.wiring.answering import answering
-from shipworthy.wiring.processes import Stop
+from shipworthy.wiring.processes import Stop, give_way
 from shipworthy.wiring.project import Project, in_production, open_project
 from shipworthy.wiring.workers import served
 
@@ -34,8 +33,7 @@ def run_shadow(folder: Path, *, once: bool, stop: Stop | None = None) -> None:
     number = aliases.current(model, "shadow")
     if number is None:
         raise NotFound(f"{model} has no shadow: `shipworthy shadow RELEASE` makes a release one")
-    with suppress(OSError):
-        os.nice(NICER)
+    give_way(NICER)
     stopping = Stop() if stop is None else stop
     with _following(project, number) as follower:
         while not once and not stopping.asked and aliases.current(model, "shadow") == number:
