@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from docs.documents import DOCS
 from docs.following import Reader
+from projects import copy_project
 
 TUTORIAL = DOCS / "tutorial" / "first-model.md"
 
@@ -40,7 +40,7 @@ def reader(tutorial: Reader, tmp_path: Path, keys: Path, cache: Path) -> Callabl
 
     def make() -> Reader:
         folder = tmp_path / "project"
-        shutil.copytree(tutorial.folder, folder, symlinks=True, ignore=shutil.ignore_patterns("work", ".venv"))
+        copy_project(tutorial.folder, folder, without=("work", ".venv"))
         (folder / ".venv").symlink_to(tutorial.folder / ".venv")
         return Reader(folder, keys, cache, port=tutorial.port)  # another port would be another promise
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+from projects import copy_project
 
 from shipworthy.errors import NotFound
 from shipworthy.store.layout import Layout
@@ -61,8 +61,7 @@ class User:
 
     def copy(self, folder: Path) -> User:
         """The same user with a copy of the project as it is now."""
-        shutil.copytree(self.folder, folder)
-        return User(folder, self.settings)
+        return User(copy_project(self.folder, folder), self.settings)
 
     def run(self, *arguments: object, code: int = 0) -> Said:
         """Runs a command to its end, which has to be with this exit code."""
