@@ -308,3 +308,9 @@ def test_a_database_may_be_named_by_variables(url):
     text = changed('"file:airports.parquet"', f'"sql:{url}"\nquery = "SELECT 1"')
     expected = DataSource(name="airports", kind="sql", location=url, query="SELECT 1")
     assert parse(text, "shipworthy.toml").data[1] == expected
+
+
+def test_performance_is_watched_without_labels_of_the_contract_since_they_come_by_http():
+    table = SOUND[SOUND.index("[labels]") : SOUND.index("[features]")]
+    contract = parse(changed(table, ""), "shipworthy.toml")
+    assert (contract.labels, contract.monitoring.performance) == (None, 0.02)

@@ -5,7 +5,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
-from monitoring.world import BASIS, DAY, FEATURES, MODEL, ROWS, changed, held_out, rows
+from monitoring.world import BASIS, DAY, FEATURES, MODEL, ROWS, changed, held_out, keys_of, rows
 
 from shipworthy.models.metrics import measure
 from shipworthy.monitoring.basis import based
@@ -219,7 +219,7 @@ def test_labels_that_were_sent_to_the_server_are_joined_corrected_and_counted_wh
     recorded(estimating, START, START + 2)
     log = LabelLog(estimating.layout.logs(MODEL), "w0-1", disk=False)
     _, answers, late = rows(START)
-    keys = [f"{START}/{row}" if row % 2 else f"1-w0-0-{START}-{row}" for row in range(ROWS)]
+    keys = keys_of(START)
     watch = estimating.watch()
     log.append([Label(key, bool(not truth), 1) for key, truth in zip(keys, late, strict=True)])
     watch.step()
@@ -228,3 +228,20 @@ def test_labels_that_were_sent_to_the_server_are_joined_corrected_and_counted_wh
     watch.step()
     assert qualities(estimating)[START].value == pytest.approx(measure("auc", late, answers, (False, True)))
     assert watch.labels == (ROWS + 1, 1)
+
+
+def test_a_decline_raises_the_alarm_where_labels_come_by_http_alone(labelled):
+    labelled.contract = msgspec.structs.replace(labelled.contract, labels=None)
+    recorded(labelled, START, START + 6)
+    labelled.post(START, START + 6)
+    watch = labelled.watch()
+    assert alarms(watch.step()) == []
+    labelled.days(START + 6, START + 24)
+    labelled.predict(START + 6, START + 24, noise=1.5)
+    labelled.post(START + 6, START + 24, noise=1.5)
+    [alarm] = alarms(watch.step())
+    assert alarm.cause == "performance"
+    assert alarm.since >= (START + 5) * DAY
+    assert alarm.quality.labelled_since < alarm.quality.labelled_before - 0.03
+    assert all(one.loss.low <= one.loss.mean <= one.loss.high for one in qualities(labelled).values() if one.labelled)
+    assert alarms(labelled.watch().step()) == []

@@ -21,6 +21,8 @@ from shipworthy.monitoring.basis import Basis, HeldRows
 from shipworthy.monitoring.performance import Promised
 from shipworthy.monitoring.self_consistency import settle
 from shipworthy.monitoring.watch import Facts, Watch
+from shipworthy.predictions.label_log import Label, LabelLog
+from shipworthy.predictions.log import source_name
 from shipworthy.store.layout import Layout
 from shipworthy.store.ledger import Ledger
 from shipworthy.store.preparation import prepare
@@ -51,6 +53,11 @@ def rows(day: int, shift: float = 0.0, count_: int | None = None, noise: float =
     late = rng.random(count_) < 1 / (1 + np.exp(-2 * wind))
     said = 1 / (1 + np.exp(-2 * (wind + noise * rng.normal(size=count_))))
     return [wind, carrier], np.stack([1 - said, said], axis=1), late
+
+
+def keys_of(day: int) -> list[str]:
+    """What names the predictions of a day: the caller's id where there is one, else the prediction's own."""
+    return [f"{day}/{row}" if row % 2 else f"1-w0-0-{day}-{row}" for row in range(ROWS)]
 
 
 def reference() -> Reference:
@@ -153,10 +160,17 @@ class World:
         self._append(day, change(rows(day)[2]), slice(None), 1.5)
 
     def _append(self, day: int, late: np.ndarray, part: slice, known: float) -> None:
-        keys = [f"{day}/{row}" if row % 2 else f"1-w0-0-{day}-{row}" for row in range(ROWS)]
+        keys = keys_of(day)
         at = pa.array([int((day + known) * DAY) // 1000] * ROWS, pa.timestamp("us", tz="UTC"))
         table = pa.table({"id": keys, "late": late, "known_at": at}).take(np.arange(ROWS)[part])
         write_deltalake(str(self.layout.project / "outcomes"), table, mode="append")
+
+    def post(self, first: int, last: int, noise: float = 0.0, known: float = 1.5) -> None:
+        """The truths of days as callers send them to a server, known so many days later."""
+        log = LabelLog(self.layout.logs(MODEL), source_name("w0"), disk=False)
+        for day in range(first, last):
+            at, late = int((day + known) * DAY), rows(day, noise=noise)[2]
+            log.append([Label(key, bool(truth), at) for key, truth in zip(keys_of(day), late, strict=True)])
 
     def bodies(self, kind: str) -> dict[str | None, bytes]:
         """What the ledger holds of a kind, by key."""

@@ -228,10 +228,7 @@ def _labels(draft: Draft) -> Iterator[Mistake]:
         yield labels.wrong("key", "another column than the target")
     monitoring, retraining = draft.tables["monitoring"], draft.tables["retraining"]
     on = retraining.get("on") or ()
-    needs_labels = "the truth comes back by [labels], which is missing"
-    if draft.needs != "watching" and not labels.written and monitoring.get("performance") is not None:
-        yield monitoring.wrong("performance", "no performance without [labels]", needs_labels)
-    elif "performance" in on and "performance" not in monitoring.written:
+    if "performance" in on and "performance" not in monitoring.written:
         hint = "how much worse than held out is an alarm: [monitoring] performance = 0.02"
         yield retraining.wrong("on", '"performance" only with monitoring.performance', hint)
 

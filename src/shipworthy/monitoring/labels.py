@@ -19,9 +19,10 @@ from deltalake.exceptions import TableNotFoundError
 from numpy.typing import NDArray
 
 from shipworthy import clock, digest
-from shipworthy.contract.records import Labels
+from shipworthy.contract.records import Contract, Labels
 from shipworthy.errors import WrongUse
-from shipworthy.predictions.label_log import Label, LabelReader
+from shipworthy.predictions.label_log import Label, LabelReader, folder_of
+from shipworthy.store.layout import Layout
 
 _INSTANT = pa.timestamp("ns", tz="UTC")
 _KEYS = pa.array([], pa.string())
@@ -52,6 +53,12 @@ def open_source(labels: Labels, project: Path) -> LabelSource:
     if labels.kind == "file":
         return _File(Path(location), labels)
     raise WrongUse(f"labels.source = {labels.kind}:{labels.location}: expected delta: or file: to join labels from")
+
+
+def known_labels(contract: Contract, layout: Layout) -> KnownLabels:
+    """All that say what turned out to be true of a model's predictions: `[labels]`, and what came by HTTP."""
+    declared = [] if contract.labels is None else [open_source(contract.labels, layout.project)]
+    return KnownLabels(*declared, Posted(folder_of(layout.logs(contract.name))))
 
 
 # (n,) whether there is a label, (n,) the labels or None.

@@ -23,11 +23,10 @@ from shipworthy.monitoring.effect import with_effect
 from shipworthy.monitoring.examples import examples
 from shipworthy.monitoring.following import Followed, Following, log10
 from shipworthy.monitoring.labelled import Labelled
-from shipworthy.monitoring.labels import KnownLabels, Posted, open_source
+from shipworthy.monitoring.labels import known_labels
 from shipworthy.monitoring.performance import Decline, begun, declines
 from shipworthy.monitoring.rates import bounds
 from shipworthy.monitoring.records import Alarm, AlarmCause, Quality, WindowEvidence
-from shipworthy.predictions.label_log import folder_of
 from shipworthy.store.layout import Layout
 from shipworthy.store.ledger import Entry, Ledger
 
@@ -96,9 +95,7 @@ class Watch:
         return newest_event_time(self._ledger, self._model)
 
     def _join(self) -> Labelled:
-        labels = self._contract.labels
-        declared = [] if labels is None else [open_source(labels, self._layout.project)]
-        known = KnownLabels(*declared, Posted(folder_of(self._layout.logs(self._model))))
+        known = known_labels(self._contract, self._layout)
         return Labelled(known, self._layout.predictions(self._model), self._facts.basis_of, self._window_of)
 
     def _step_drift(self) -> list[Entry]:

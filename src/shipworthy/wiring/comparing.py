@@ -16,7 +16,7 @@ from shipworthy.errors import NotFound, ShipworthyError
 from shipworthy.models.bundle import DESCRIPTION
 from shipworthy.models.metrics import measure
 from shipworthy.models.records import BundleDescription
-from shipworthy.monitoring.labels import KnownLabels, open_source
+from shipworthy.monitoring.labels import known_labels
 from shipworthy.monitoring.predicted import values_of
 from shipworthy.predictions.ids import PredictionId
 from shipworthy.recording.comparison import Comparison, add, quantile
@@ -112,14 +112,16 @@ def shadow_lag(project: Project) -> Lag:
 
 
 def labelled_comparison(project: Project, release: int) -> LabelledComparison | None:
-    """Both on the rows whose truth is known; None where the contract names no labels or no row has one yet."""
+    """Both on the rows whose truth is known, by `[labels]` or HTTP; None where no row has one yet."""
     contract = project.contract
     path = project.layout.shadow(contract.name, release)
-    if contract.labels is None or not DeltaTable.is_deltatable(str(path)):
+    if not DeltaTable.is_deltatable(str(path)):
+        return None
+    labels = known_labels(contract, project.layout)
+    labels.refresh()
+    if not labels:
         return None
     rows = _query(path, _NEWEST)
-    labels = KnownLabels(open_source(contract.labels, project.layout.project))
-    labels.refresh()
     known, targets = labels.of(rows["prediction_id"], rows["id"])
     if not known.any():
         return None
