@@ -9,6 +9,7 @@ from shipworthy.dashboard.view import (
     AlertView,
     CheckView,
     EvidenceView,
+    LabelsView,
     Mark,
     QualityView,
     RecorderView,
@@ -86,6 +87,7 @@ def status() -> StatusView:
         newest=START + 60 * DAY,
         running="process 123",
         waiting=("mlflow: 3 entries wait (3 run); `shipworthy sync` tells them",),
+        labels=LabelsView(900, 3, ("x1", "x2"), START, "900 labels are known; 3 of them name nothing, e.g. x1, x2"),
         recorder=RecorderView(1_200, 90_000, 7.5, 600.0),
         shadow=ShadowView(3, START, True, 100, 100, 0, 0, 0, 0.3, 0.01, 0.1, 0.2, 60, 40, 2.0, "", 50, 1.0, 5, ()),
     )

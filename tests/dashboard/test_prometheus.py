@@ -41,6 +41,9 @@ def test_the_figures_are_those_of_the_live_release():
     assert found["shipworthy_alerts", "drift", "flight-delay", "open"] == 1
     assert found["shipworthy_alerts", "performance", "flight-delay", "open"] == 0
     assert found["shipworthy_alerts_undelivered", "flight-delay"] == 1
+    assert found["shipworthy_labels", "flight-delay"] == 900
+    assert found["shipworthy_labels_unmatched", "flight-delay"] == 3
+    assert found["shipworthy_labels_newest_seconds", "flight-delay"] == samples.START / 1e9
     newest = [point for point in samples.evidence() if point.payoff == "temp"][-1]
     assert found["shipworthy_drift_evidence", "flight-delay", "temp", "2"] == newest.strength
     assert {key[3] for key in found if key[0] == "shipworthy_drift_evidence"} == {"2"}

@@ -10,6 +10,7 @@ from monitoring.world import BASIS, DAY, FEATURES, MODEL, ROWS, changed, held_ou
 from shipworthy.models.metrics import measure
 from shipworthy.monitoring.basis import based
 from shipworthy.monitoring.effect import effect
+from shipworthy.monitoring.label_standing import LabelStanding
 from shipworthy.monitoring.records import Alarm, Estimate, Quality, SliceQuality
 from shipworthy.monitoring.summing import cannot_judge, loss_since, slices_of
 from shipworthy.predictions.label_log import Label, LabelLog
@@ -227,7 +228,8 @@ def test_labels_that_were_sent_to_the_server_are_joined_corrected_and_counted_wh
     log.append([Label(keys[0], bool(not late[0]), 1), Label("nobody", True, 1)])  # late, and of nothing
     watch.step()
     assert qualities(estimating)[START].value == pytest.approx(measure("auc", late, answers, (False, True)))
-    assert watch.labels == (ROWS + 1, 1)
+    assert watch.labels == LabelStanding(ROWS + 1, 1, ("nobody",), 2)
+    assert "1 of them (0%) name no prediction that is recorded, e.g. nobody" in watch.labels.words
 
 
 def test_a_decline_raises_the_alarm_where_labels_come_by_http_alone(labelled):

@@ -10,7 +10,10 @@ from recording.logs import CONTRACT, MODEL, START, Project, write
 from shipworthy import clock
 from shipworthy.monitoring.records import WindowEvidence
 from shipworthy.predictions.ids import parse
+from shipworthy.predictions.label_files import LabelReader
+from shipworthy.predictions.label_log import Label, LabelLog, folder_of
 from shipworthy.recording import recorder as recording
+from shipworthy.recording.label_keeping import keep_labels
 from shipworthy.recording.retention import KIND, Removal, first_kept, removed, retain
 from shipworthy.recording.table import PredictionTable
 
@@ -147,3 +150,21 @@ def test_the_recorder_joins_files_when_there_are_many(project: Project, monkeypa
     assert most < 5
     assert sorted(project.predictions()["prediction_id"]) == sorted(ids)
     assert pl.scan_delta(str(project.layout.predictions(MODEL))).collect().height == len(ids)
+
+
+def test_labels_by_http_stay_as_long_as_their_predictions_and_what_goes_is_written_down(project: Project) -> None:
+    ids = recorded(project, [40, 30, 20, 10, 9, 8, 7, 6])
+    old, young = NOW - 39 * clock.DAY, NOW - clock.DAY
+    logs = project.layout.logs(MODEL)
+    log = LabelLog(logs, "w0-a", disk=False)
+    log.append([Label(ids[0], 1.0, old, old), Label(ids[5], 1.0, old, old)])
+    log.append([Label("nobody", 1.0, old, old), Label("not yet", 1.0, old, young)])
+    log.close()
+    assert keep_labels(logs, table(project), project.ledger, MODEL, now=NOW) == 0, "no prediction has gone"
+    weigh(project, HOURS[6])
+    retain(table(project), "predictions", project.ledger, kept(keep=15 * clock.DAY), now=NOW)
+    assert keep_labels(logs, table(project), project.ledger, MODEL, now=NOW) == 1
+    assert {one.key for one in LabelReader(folder_of(logs)).fresh().labels} == {ids[5], "not yet"}
+    went = project.ledger.entries(KIND, MODEL)[0].decode(Removal)
+    assert (went.table, went.rows, went.rule) == ("labels", 2, "keep = 15d")
+    assert keep_labels(logs, table(project), project.ledger, MODEL, now=NOW) == 0, "looked up once a day at most"

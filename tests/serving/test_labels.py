@@ -11,7 +11,8 @@ import pytest
 from tests.serving.conftest import Shop
 
 from shipworthy.client import Client, RowsRefused
-from shipworthy.predictions.label_log import Label, LabelLog, LabelReader, folder_of
+from shipworthy.predictions.label_files import LabelReader
+from shipworthy.predictions.label_log import Label, LabelLog, folder_of
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple]:
 
 
 def kept(shop) -> list[Label]:
-    return LabelReader(folder_of(shop.logs)).fresh()
+    return LabelReader(folder_of(shop.logs)).fresh().labels
 
 
 def test_labels_that_were_answered_survive_a_worker_that_is_killed(serving):
@@ -73,10 +74,10 @@ def test_a_line_that_was_broken_off_is_not_read_and_costs_no_other(tmp_path):
     [file] = folder_of(logs).iterdir()
     with file.open("ab") as stream:
         stream.write(b'{"key": "torn"')
-    assert reader.fresh() == [one]
+    assert reader.fresh().labels == [one]
     log._torn = True
     log.append([two])
-    assert reader.fresh() == [two]
-    assert reader.fresh() == []
+    assert reader.fresh().labels == [two]
+    assert reader.fresh().labels == []
     LabelLog(logs, "rehearsal-w0-1", disk=False).append([one])
-    assert reader.fresh() == []
+    assert reader.fresh().labels == []

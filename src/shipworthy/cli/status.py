@@ -37,6 +37,8 @@ def say_status(view: StatusView) -> None:
         for channel in alert.waiting:
             say("  " + marked("undecided", channel))
     _say_evidence(view)
+    if view.labels is not None:
+        say(marked("waived" if view.labels.unmatched or not view.labels.known else "done", view.labels.words))
     say_quality(view.quality_words, view.slices, view.metric)
     for mark in view.marks[-MARKS:]:
         say(marked(KINDS.get(mark.kind, ""), f"{clock.to_iso(mark.at)[:10]}  {mark.kind:<12} {mark.words}"))

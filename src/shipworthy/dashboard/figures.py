@@ -25,6 +25,9 @@ HELP = {
     "shipworthy_quality_estimated": "The gate's metric on the newest closed window, estimated without labels.",
     "shipworthy_quality_estimated_error": "Standard error of that estimate.",
     "shipworthy_quality_slice": "The gate's metric where a feature has one value, over the newest windows.",
+    "shipworthy_labels": "Keys that a label is known of.",
+    "shipworthy_labels_unmatched": "Labels that name no recorded prediction.",
+    "shipworthy_labels_newest_seconds": "When the newest label became known.",
     "shipworthy_alerts": "Alerts that are open, acknowledged or silenced.",
     "shipworthy_alerts_undelivered": "Alerts that a channel has not taken.",
     "shipworthy_recorder_lag_seconds": "Time that the oldest answer has waited to be recorded.",
@@ -62,6 +65,11 @@ def _figures(view: StatusView) -> Iterator[_Figure]:
     yield "shipworthy_waivers", {}, len(view.waivers)
     yield from _drift(view)
     yield from _quality(view)
+    if view.labels is not None:
+        yield "shipworthy_labels", {}, view.labels.known
+        yield "shipworthy_labels_unmatched", {}, view.labels.unmatched
+        if view.labels.newest is not None:
+            yield "shipworthy_labels_newest_seconds", {}, view.labels.newest / 1e9
     yield from _alerts(view)
     if view.recorder is not None:
         yield "shipworthy_recorder_lag_seconds", {}, view.recorder.seconds

@@ -96,6 +96,16 @@ class RecorderView(msgspec.Struct, frozen=True):
     limit: float  # seconds that it may
 
 
+class LabelsView(msgspec.Struct, frozen=True):
+    """Labels as the watch joined them last."""
+
+    known: int
+    unmatched: int  # of them, those that name no recorded prediction
+    examples: tuple[str, ...]  # some of those keys
+    newest: int | None  # when the newest became known; None: not told
+    words: str
+
+
 class ShadowWindow(msgspec.Struct, frozen=True):
     """How a shadow compares with the release that answered, in one window."""
 
@@ -188,6 +198,7 @@ class StatusView(msgspec.Struct, frozen=True):
     compared: str = ""  # what its features are compared with, where that is not the training history
     quality_words: tuple[str, ...] = ()  # what is known of the live release's quality, a sentence each
     slices: tuple[SliceView, ...] = ()  # of the live release, over its newest windows
+    labels: LabelsView | None = None  # None: nobody has watched yet
 
     @property
     def compared_words(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pyarrow as pa
 
 from shipworthy.monitoring.assessing import Place, Rows, assessed
 from shipworthy.monitoring.basis import Basis
+from shipworthy.monitoring.label_standing import NAMED, LabelStanding
 from shipworthy.monitoring.labels import KnownLabels
 from shipworthy.monitoring.predicted import FEATURE, Group, Predicted, groups_of, values_of
 from shipworthy.monitoring.records import Quality
@@ -44,9 +46,10 @@ class Labelled:
         return None if self._labels is None else self._labels.newest
 
     @property
-    def counts(self) -> tuple[int, int]:
+    def standing(self) -> LabelStanding:
         """Labels that are known, and those of them that name no recorded prediction."""
-        return (0 if self._labels is None else len(self._labels)), len(self._unmatched)
+        named = tuple(sorted(islice(self._unmatched, NAMED)))
+        return LabelStanding(0 if self._labels is None else len(self._labels), len(self._unmatched), named, self.newest)
 
     def step(
         self, releases: Collection[int], open_from: Callable[[int], int | None], known: Mapping[Group, Quality]

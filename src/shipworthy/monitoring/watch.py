@@ -22,6 +22,7 @@ from shipworthy.monitoring.closing import closed_windows, newest_event_time, rel
 from shipworthy.monitoring.effect import with_effect
 from shipworthy.monitoring.examples import examples
 from shipworthy.monitoring.following import Followed, Following, log10
+from shipworthy.monitoring.label_standing import LabelStanding
 from shipworthy.monitoring.labelled import Labelled
 from shipworthy.monitoring.labels import known_labels
 from shipworthy.monitoring.performance import Decline, begun, declines
@@ -86,9 +87,9 @@ class Watch:
         return ""
 
     @property
-    def labels(self) -> tuple[int, int]:
+    def labels(self) -> LabelStanding:
         """Labels that are known, and those of them that name no recorded prediction."""
-        return self._labelled.counts
+        return self._labelled.standing
 
     def event_time(self) -> int | None:
         """How far the model's own time has come, ns; None before any prediction was recorded."""

@@ -7,6 +7,7 @@ recorded, progress says how far event time has come.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from threading import Event
 
 from shipworthy import clock
@@ -21,6 +22,7 @@ from shipworthy.recording import batches
 from shipworthy.recording.batches import Batch
 from shipworthy.recording.counting import add_counts, counted_until, counts_of, publish, read_newest
 from shipworthy.recording.following import LEASE, Follower, Lag
+from shipworthy.recording.label_keeping import keep_labels
 from shipworthy.recording.retention import retain
 from shipworthy.recording.source import Rules
 from shipworthy.recording.table import PredictionTable, rows_of
@@ -66,7 +68,7 @@ class Recorder:
     ) -> None:
         rules = rules_of(contract)
         table = PredictionTable(layout.predictions(model))
-        self._recording = _Recording(rules, ledger, contract, table, reference_of, held)
+        self._recording = _Recording(rules, ledger, contract, layout.logs(model), table, reference_of, held)
         self._follower = Follower(layout.logs(model), ledger, "record", rules, self._recording, lease=lease)
 
     @property
@@ -107,11 +109,13 @@ class _Recording:
         rules: Rules,
         ledger: Ledger,
         contract: Contract,
+        logs: Path,
         table: PredictionTable,
         reference_of: Callable[[int], Reference | None],
         held: Callable[[Segment], bool],
     ) -> None:
         self._rules, self._ledger, self._table, self.held = rules, ledger, table, held
+        self._logs = logs
         self._reference_of, self._contract = reference_of, contract
         self._retained = 0  # ns since 1970, UTC
         self._references: dict[int, Reference | None] = {}
@@ -154,6 +158,7 @@ class _Recording:
         if clock.now() - self._retained > RETAIN_EVERY:
             self._retained = clock.now()
             retain(self._table, "predictions", self._ledger, self._contract)
+            keep_labels(self._logs, self._table, self._ledger, self._rules.model)
         self._table.compact(at_least=SMALL_FILES)
 
     def _reference(self, release: int) -> Reference | None:

@@ -1,7 +1,7 @@
 """How long predictions are kept: by age and by size, as the contract says, and what was removed is written down first.
 
 Never removed is a row whose window is open, or has closed with evidence of it still to be weighed. Labels that come
-after a row has gone find nothing; `keep` has to be longer than they take.
+after a row has gone find nothing; `keep` has to be longer than they take. `label_keeping` says when they go themselves.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Removal(msgspec.Struct, frozen=True):
     """Ledger kind "retention", key "<table>:<before>": rows that were about to go, written before they went."""
 
     version: int  # 1
-    table: str  # "predictions", or "shadow-N"
+    table: str  # "predictions", "shadow-N", or "labels" that came by HTTP, and name no prediction that is kept
     before: int  # rows that arrived before this instant, ns,
     windows: int  # of windows that begin before this one, ns
     rows: int
@@ -53,10 +53,15 @@ def retain(
         rows = table.count_before(before, protected) if before is not None else 0
         if before is not None and rows:
             removal = Removal(1, name, before, protected, rows, because, rule)
-            ledger.append_once(KIND, model, removal, key=f"{name}:{before}")
+            note(ledger, model, removal)
             table.remove_before(before, protected)
             done.append(removal)
     return done
+
+
+def note(ledger: Ledger, model: str, removal: Removal) -> None:
+    """Write down what is about to go; once, however often it is begun."""
+    ledger.append_once(KIND, model, removal, key=f"{removal.table}:{removal.before}")
 
 
 def first_kept(ledger: Ledger, contract: Contract) -> int | None:

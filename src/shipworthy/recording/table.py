@@ -10,12 +10,15 @@ start of the window that it lies in. `flags` names the features whose violation 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 from numpy.typing import NDArray
@@ -95,6 +98,20 @@ class PredictionTable:
     def remove_before(self, arrived: int, window: int) -> None:
         """Remove them, in one commit; their bytes go with a later `compact`."""
         self._opened(None).delete(_before(arrived, window))
+
+    def named(self, keys: Sequence[str]) -> set[str]:
+        """Those of the keys that are the id of a row, or the caller's own."""
+        found: set[str] = set()
+        if not keys or not self._current():
+            return found
+        wanted = pa.array(keys, pa.string())
+        for file in self._opened(None).file_uris():
+            for batch in pq.ParquetFile(file).iter_batches(columns=["prediction_id", "id"]):
+                for column in batch.columns:
+                    texts: Any = column.cast(pa.string())
+                    there: Any = pc.is_in(texts, value_set=wanted, skip_nulls=True)
+                    found.update(texts.filter(there).to_pylist())
+        return found
 
     def _current(self) -> list[tuple[int, int]]:
         """Bytes, and newest arrival (ns), of each file."""

@@ -84,7 +84,7 @@ class LabelTaker:
         known = now if row.known_at is None else _instant(row.known_at)
         if known is None:
             return Violation(number, "known_at", row.known_at, "ISO 8601 text, or whole nanoseconds since 1970")
-        return Label(key, value, known)
+        return Label(key, value, known, now)
 
     def _value(self, value: Any) -> Class | None:
         if self._classes:

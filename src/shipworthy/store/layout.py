@@ -39,6 +39,10 @@ class Layout:
         """The Delta table of a model's predictions."""
         return self.state / "models" / model / "predictions"
 
+    def labels(self, model: str) -> Path:
+        """What the watch knows of a model's labels: a file that it replaces."""
+        return self.state / "models" / model / "labels.json"
+
     def serving(self, model: str) -> Path:
         """What the server of a model leaves: its workers' figures and output."""
         return self.state / "models" / model / "serving"

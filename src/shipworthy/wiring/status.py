@@ -7,9 +7,10 @@ import msgspec
 from shipworthy import clock
 from shipworthy.counts.reference import Reference, Regime
 from shipworthy.dashboard.reading import read_view
-from shipworthy.dashboard.view import AlertView, CountingView, RecorderView, StatusView
+from shipworthy.dashboard.view import AlertView, CountingView, LabelsView, RecorderView, StatusView
 from shipworthy.gate.waivers import Waivers, waivers
 from shipworthy.monitoring.installation import in_words
+from shipworthy.monitoring.label_standing import read_standing
 from shipworthy.store.holding import holder_of
 from shipworthy.wiring import tracking
 from shipworthy.wiring.alert_lives import AlertLife, read_alerts
@@ -21,6 +22,7 @@ from shipworthy.wiring.record import lag_of, reference_reader
 from shipworthy.wiring.running import read_running
 from shipworthy.wiring.services import answering
 
+NOTHING_YET = ", so that [monitoring] performance has nothing to judge by"
 _RANK = {"pending": 0, "failed": 1, "delivered": 2}
 
 
@@ -44,6 +46,7 @@ def read_status(project: Project) -> StatusView:
         waiting=tracking.waiting(project),
         counting=() if reference is None else tuple(_counting(regime) for regime in reference.regimes),
         compared="" if reference is None else reference.origin,
+        labels=_labels(project),
     )
 
 
@@ -81,6 +84,16 @@ def _waived(found: Waivers) -> tuple[str, ...]:
         for waiver in found.standing.values()
     ]
     return (*standing, *(f"lets nothing pass: {why}" for why in found.unknown))
+
+
+def _labels(project: Project) -> LabelsView | None:
+    """None where there is nothing to say: nobody has watched, or no label is waited for."""
+    found = read_standing(project.layout.labels(project.contract.name))
+    waited_for = project.contract.labels is not None or project.contract.monitoring.performance is not None
+    if found is None or not (found.known or waited_for):
+        return None
+    unseen = "" if found.known or project.contract.monitoring.performance is None else NOTHING_YET
+    return LabelsView(found.known, found.unmatched, found.examples, found.newest, found.words + unseen)
 
 
 def _recorder(project: Project) -> RecorderView:

@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+from shipworthy.monitoring.label_standing import LabelStanding, read_standing, write_standing
 from shipworthy.monitoring.records import Alarm
 from shipworthy.monitoring.watch import Facts, Watch
 from shipworthy.recording.lagging import note, note_shadow
@@ -30,7 +31,7 @@ def run_watch(folder: Path, *, once: bool, stop: Stop | None = None) -> None:
     """Look at what has closed, and, unless `once`, at what closes."""
     project = as_promised(in_operation(open_project(folder, needs="serving")))
     watch = Watch(project.layout, project.ledger, project.contract, facts_of(project))
-    say = _Say()
+    say = _Say(project.layout.labels(project.contract.name))
     with delivery_of(project) as delivery:
 
         def step() -> bool:
@@ -39,7 +40,7 @@ def run_watch(folder: Path, *, once: bool, stop: Stop | None = None) -> None:
                 _logger.warning("alarm: %s", entry.decode(Alarm).words)
             note(project.ledger, project.contract.name, lag_of(project), project.contract.recording)
             note_shadow(project.ledger, project.contract.name, shadow_lag(project), project.contract.recording)
-            say.unmatched(watch.labels)
+            say.labels(watch.labels)
             delivery.step(unsaid(project), over(project, watch))
             return bool(alarms)
 
@@ -49,17 +50,21 @@ def run_watch(folder: Path, *, once: bool, stop: Stop | None = None) -> None:
 
 
 class _Say:
-    """Says how many labels name no prediction that is recorded, when that has changed; at most once a minute."""
+    """Says how many labels there are, when that has changed: in a file at once, in the output once a minute at most."""
 
-    def __init__(self) -> None:
-        self._last, self._at = 0, float("-inf")
+    def __init__(self, path: Path) -> None:
+        self._path, self._written = path, read_standing(path)
+        self._said, self._at = 0, float("-inf")
 
-    def unmatched(self, labels: tuple[int, int]) -> None:
-        known, unmatched = labels
-        if unmatched == self._last or time.monotonic() - self._at < _SAY:
+    def labels(self, standing: LabelStanding) -> None:
+        """Say how they stand."""
+        if standing != self._written:
+            write_standing(self._path, standing)
+            self._written = standing
+        if standing.unmatched == self._said or time.monotonic() - self._at < _SAY:
             return
-        self._last, self._at = unmatched, time.monotonic()
-        _logger.warning("%d of %d labels name no prediction that is recorded by now", unmatched, known)
+        self._said, self._at = standing.unmatched, time.monotonic()
+        _logger.warning("%s", standing.words)
 
 
 def facts_of(project: Project) -> Facts:
