@@ -18,10 +18,13 @@ from shipworthy.demo.show import example_folder
 from shipworthy.demo.truth import Truth, instants
 from shipworthy.demo.world import requests
 from shipworthy.monitoring.skew import Skew
+from shipworthy.monitoring.skew_evidence import SkewLook
+from shipworthy.monitoring.watch import Facts, Watch
 from shipworthy.predictions.log import LogWriter
 from shipworthy.recording.recorder import Recorder
 from shipworthy.serving.rows import RowFormat
 from shipworthy.wiring.project import CONTRACT, open_project
+from shipworthy.wiring.skew_looks import SkewLooks, skew_watch_of
 from shipworthy.wiring.skewing import find_skew
 
 
@@ -56,4 +59,11 @@ def test_flights_are_served_as_they_will_be_learnt_from(tmp_path, fortnight: pa.
     found = find_skew(project, contract).decode(Skew)
     assert (found.features, found.missing, found.ambiguous) == ((), (), 0)
     assert found.compared == found.served == min(len(bodies), contract.gate.skew.newest)
+    watch = Watch(project.layout, project.ledger, contract, Facts(reference_of=lambda _: None))
+    looks = SkewLooks(skew_watch_of(project, watch, release=lambda: 1))
+    assert looks.step() == []
+    look = project.ledger.newest("skew-look", contract.name).decode(SkewLook)
+    assert (look.features, look.clean, look.ambiguous) == ((), True, 0)
+    assert look.rows > 0.8 * found.compared
+    assert looks.step() == [], "and none within five minutes"
     project.ledger.close()

@@ -29,6 +29,7 @@ from shipworthy.monitoring.records import (
     WindowEvidence,
 )
 from shipworthy.monitoring.skew import Skew
+from shipworthy.monitoring.skew_evidence import SkewLook
 from shipworthy.predictions import format as log
 from shipworthy.recording.held import Missed
 from shipworthy.recording.lagging import Noted
@@ -75,6 +76,7 @@ KINDS = {
     "shadow-missed": Missed,
     "silence": Silence,
     "skew": Skew,
+    "skew-look": SkewLook,
     "tracked": Tracked,
     "verdict": Verdict,
     "waiver": Waiver,

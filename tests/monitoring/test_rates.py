@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from monitoring.world import CONTRACT, DAY, MODEL, REFERENCE, changed
 from sqlalchemy import insert
 
+from shipworthy.contract.records import DataSource
 from shipworthy.counts.windows import empty, encode, latencies, refusals
 from shipworthy.dashboard.reading import read_view
-from shipworthy.monitoring.promise import chance_a_window
+from shipworthy.monitoring.promise import chance_a_window, sharing
 from shipworthy.monitoring.rates import Rate, Share, bounds, share
 from shipworthy.monitoring.records import Alarm, WindowEvidence
-from shipworthy.monitoring.watch import sharing
 from shipworthy.store.tables import window_counts
 
 START = 100
@@ -112,7 +112,9 @@ def test_a_rate_that_is_low_again_ends_its_alarm(world):
 
 
 def test_they_share_the_promise_with_everything_else():
-    assert sharing(REFERENCE, PROMISED.monitoring) == sharing(REFERENCE, CONTRACT.monitoring) + 3
+    assert sharing(REFERENCE, PROMISED) == sharing(REFERENCE, CONTRACT) + 3
+    source = DataSource(name="flights", kind="file", location="flights.parquet", target="late", id="id")
+    assert sharing(REFERENCE, msgspec.structs.replace(CONTRACT, data=(source,))) == sharing(REFERENCE, CONTRACT) + 1
     assert set(bounds(PROMISED.monitoring)) == {"refused", "flagged", "slow"}
 
 

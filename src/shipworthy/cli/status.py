@@ -37,11 +37,18 @@ def say_status(view: StatusView) -> None:
         for channel in alert.waiting:
             say("  " + marked("undecided", channel))
     _say_evidence(view)
-    if view.labels is not None:
-        say(marked("waived" if view.labels.unmatched or not view.labels.known else "done", view.labels.words))
+    _say_truth(view)
     say_quality(view.quality_words, view.slices, view.metric)
     for mark in view.marks[-MARKS:]:
         say(marked(KINDS.get(mark.kind, ""), f"{clock.to_iso(mark.at)[:10]}  {mark.kind:<12} {mark.words}"))
+
+
+def _say_truth(view: StatusView) -> None:
+    """How labels stand, and what the newest look at skew found."""
+    if view.labels is not None:
+        say(marked("waived" if view.labels.unmatched or not view.labels.known else "done", view.labels.words))
+    if view.skew:
+        say_plain(view.skew)
 
 
 def say_quality(words: Sequence[str], slices: Sequence[SliceView], metric: str) -> None:

@@ -20,6 +20,8 @@ from shipworthy.dashboard.view import (
 from shipworthy.lineage.records import Rebuild, Run
 from shipworthy.monitoring.closing import newest_event_time
 from shipworthy.monitoring.records import Alarm, Quality, WindowEvidence
+from shipworthy.monitoring.skew_evidence import SkewLook
+from shipworthy.monitoring.skew_watch import KIND as SKEW_LOOK
 from shipworthy.refresh.records import Refresh, Trigger
 from shipworthy.registry.aliases import Aliases
 from shipworthy.registry.attaching import proven_since, said
@@ -75,7 +77,16 @@ def read_view(
         recorder=recorder,
         quality_words=sentences(_of_one(qualities, live)),
         slices=slice_views(_of_one(qualities, live)),
+        skew=_skew(ledger, model),
     )
+
+
+def _skew(ledger: Ledger, model: str) -> str:
+    newest = ledger.newest(SKEW_LOOK, model)
+    if newest is None:
+        return ""
+    look = newest.decode(SkewLook)
+    return f"training/serving skew, looked at {clock.to_iso(newest.at)[:19]}Z: {look.words}"
 
 
 def newest_quality(ledger: Ledger, model: str) -> list[Quality]:

@@ -13,6 +13,8 @@ from shipworthy.monitoring.grouping import as_seen
 from shipworthy.monitoring.performance import Decline, Promised
 from shipworthy.monitoring.rates import WORDS
 from shipworthy.monitoring.records import VERSION, Alarm, Moved, Quality
+from shipworthy.monitoring.skew import said
+from shipworthy.monitoring.skew_evidence import SkewLook, SkewReading
 
 _NAMED = 3  # payoffs that the sentence names
 
@@ -72,13 +74,32 @@ def of_rates(followed: Followed, *, repeated: bool) -> Alarm:
         since=since,
         strength=max(one.strength for one in above),
         threshold=evidence.threshold,
-        moved=(),
-        explained=(),
-        score_change=None,
-        confirmed=False,
         repeated=repeated,
         words=f"requests {verb} what the contract promises, it seems since {_day(since)}: {said}",
         rates=above,
+    )
+
+
+def of_skew(look: SkewLook, reading: SkewReading, release: int, window: int, log_threshold: float) -> Alarm:
+    """The alarm of a look after which training and serving are skewed."""
+    against = [one for one in look.features if one.differing > look.allowed * one.rows] or list(look.features)
+    named = "; ".join(said(one) for one in against[:_NAMED])
+    more = f"; and {len(against) - _NAMED} more" if len(against) > _NAMED else ""
+    words = (
+        f"what is served is not what {look.source} says, it seems since {_day(reading.since)}: {named}{more} "
+        f"({look.allowed:.1%} of rows may)"
+    )
+    return Alarm(
+        version=VERSION,
+        cause="skew",
+        release=release,
+        window=look.event_time - look.event_time % window,
+        event_time=look.event_time,
+        since=reading.since,
+        strength=log10(reading.log_sum),
+        threshold=log10(log_threshold),
+        skewed=tuple(against),
+        words=words,
     )
 
 
@@ -102,10 +123,6 @@ def of_decline(
         since=since,
         strength=log10(decline.log_sum),
         threshold=log10(log_threshold),
-        moved=(),
-        explained=(),
-        score_change=None,
-        confirmed=False,
         repeated=repeated,
         words=words,
     )

@@ -8,7 +8,9 @@ import msgspec
 import numpy as np
 
 from shipworthy import clock
-from shipworthy.contract.records import Monitoring
+from shipworthy.contract.records import Contract, Monitoring
+from shipworthy.counts.reference import Reference
+from shipworthy.monitoring.rates import bounds
 
 YEAR = int(365.25 * clock.DAY)
 CONFIRMING = 0.05  # chance that the products, which never restart, ever confirm a drift that is none
@@ -27,6 +29,14 @@ NOTHING = Selection((), -np.inf)  # where nothing is watched
 def chance_a_window(monitoring: Monitoring) -> float:
     """Alpha: false alarms a window on average. Mean time between them is then at least what the contract says."""
     return min(0.5, monitoring.false_alarms * monitoring.window / YEAR)
+
+
+def sharing(reference: Reference | None, contract: Contract) -> int:
+    """How many things share the promise on false alarms: every payoff; performance, rates, skew if they are watched."""
+    monitoring, source = contract.monitoring, contract.target_source
+    payoffs = 0 if reference is None else len(reference.payoffs)
+    others = (monitoring.performance is not None) + (source is not None and source.id is not None)
+    return payoffs + others + len(bounds(monitoring))
 
 
 def select(log_evidence: Sequence[float], chance: float, watched: int) -> Selection:

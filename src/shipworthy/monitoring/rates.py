@@ -79,12 +79,12 @@ class Rate:
         self._runs = np.zeros(len(STAKES))  # log of the best product that ends here
         self._since = np.zeros(len(STAKES), dtype=np.int64)  # start of the window where that begins
 
-    def add(self, start: int, found: Share) -> None:
-        """One more window; one that nothing happened in is none."""
+    def add(self, start: int, found: Share, weight: float = 1.0) -> None:
+        """One more window, or a part of one by `weight` (above 0); one that nothing happened in is none."""
         if not found.of:
             return
         log_l = np.log1p(self._stakes * (found.bad / found.of - self._bound))
-        self._sums = np.minimum(log_l + np.logaddexp(self._sums, 0.0), self._cap)
+        self._sums = np.minimum(log_l + np.logaddexp(self._sums, np.log(weight)), self._cap)
         self._since = np.where(self._runs <= 0, start, self._since)
         self._runs = np.maximum(self._runs, 0.0) + log_l
 

@@ -9,7 +9,7 @@ import msgspec
 from shipworthy.contract.records import Metric, Value
 from shipworthy.counts.reference import Origin
 
-AlarmCause = Literal["drift", "performance", "requests"]
+AlarmCause = Literal["drift", "performance", "requests", "skew"]
 LossKind = Literal["mistakes", "brier", "absolute error"]
 
 VERSION = 1
@@ -114,6 +114,18 @@ class Example(msgspec.Struct, frozen=True):
     values: dict[str, Value | None]  # of the features that moved; instants in ISO 8601
 
 
+class FeatureSkew(msgspec.Struct, frozen=True):
+    """One feature that differed, and the first row that shows it."""
+
+    feature: str
+    rows: int  # compared
+    differing: int
+    id: str  # of that row: the caller's
+    prediction: str  # and the prediction's
+    training: Value | None  # instants in ISO 8601
+    served: Value | None
+
+
 class LostSlice(msgspec.Struct, frozen=True):
     """The slice that lost most quality."""
 
@@ -150,15 +162,16 @@ class Alarm(msgspec.Struct, frozen=True):
     since: int  # when it seems to have begun
     strength: float  # log10 of the strongest evidence
     threshold: float  # log10 of what it had to reach
-    moved: tuple[Moved, ...]  # the strongest first; () for performance
-    explained: tuple[Explained, ...]  # moved features, the one that explains most of the change first
-    score_change: float | None  # mean score since then, less that of the rows held out
-    confirmed: bool  # the tier that never restarts says so too
-    repeated: bool  # raised before for this release; the refresh that answered it did not end it
     words: str  # one sentence
+    moved: tuple[Moved, ...] = ()  # of cause "drift": the strongest first
+    explained: tuple[Explained, ...] = ()  # moved features, the one that explains most of the change first
+    score_change: float | None = None  # mean score since then, less that of the rows held out
+    confirmed: bool = False  # the tier that never restarts says so too
+    repeated: bool = False  # raised before for this release; the refresh that answered it did not end it
     unexplained: float | None = None  # score_change less all that is explained; None where either is not known
     examples: tuple[Example, ...] = ()  # rows of the bins that grew most; () for performance
     rates: tuple[RateEvidence, ...] = ()  # above their bounds, the strongest first; of cause "requests" alone
+    skewed: tuple[FeatureSkew, ...] = ()  # of cause "skew": features that differed, the one with most rows first
     quality: Effect | None = None  # what quality did since then; None: neither labels nor estimates say
 
 

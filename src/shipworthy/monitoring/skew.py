@@ -19,22 +19,11 @@ from numpy.typing import NDArray
 from shipworthy.contract.faults import check
 from shipworthy.contract.records import Feature, Value
 from shipworthy.errors import WrongUse
+from shipworthy.monitoring.records import FeatureSkew
 from shipworthy.monitoring.stored import feature_column
 
 VERSION = 1
 _SHOWN = 3  # features in a sentence
-
-
-class FeatureSkew(msgspec.Struct, frozen=True):
-    """One feature that differed, and the first row that shows it."""
-
-    feature: str
-    rows: int  # compared
-    differing: int
-    id: str  # of that row: the caller's
-    prediction: str  # and the prediction's
-    training: Value | None  # instants in ISO 8601
-    served: Value | None
 
 
 class Skew(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
+_ROUNDED = 1_000_000  # ns: statistics of a table may be rounded down to milliseconds
 _BATCH = 20_000  # rows that are read at once
 _ALWAYS = ("prediction_id", "id", "release", "window", "arrived")
 INSTANT = pa.timestamp("ns", tz="UTC")
@@ -45,6 +46,30 @@ def newest_rows(location: Path, columns: Collection[str], limit: int, span: Span
                 left -= rows.num_rows
                 if left <= 0:
                     return
+
+
+def arrived_after(location: Path, after: int) -> tuple[list[Path], int]:
+    """Files that may hold rows which arrived after an instant (ns), the oldest first, and how many rows they hold."""
+    if not DeltaTable.is_deltatable(str(location)):
+        return [], 0
+    actions = pa.table(DeltaTable(str(location)).get_add_actions(flatten=True))
+    paths: list[Any] = actions["path"].to_pylist()
+    rows: list[Any] = actions["num_records"].to_pylist()
+    found = [
+        (last or 0, path, count or 0)
+        for path, last, count in zip(paths, _bounds(actions, "max.arrived"), rows, strict=True)
+        if last is None or last > after - _ROUNDED
+    ]
+    return [location / path for _, path, _ in sorted(found)], sum(count for _, _, count in found)
+
+
+def rows_of_file(file: Path, columns: Collection[str]) -> Iterator[pa.Table]:
+    """Rows of one file in batches, as `newest_rows` gives them."""
+    parquet = pq.ParquetFile(file)
+    there = {parquet.schema.column(i).path for i in range(len(parquet.schema))}
+    read = sorted({*_ALWAYS, *columns} & there)
+    for batch in parquet.iter_batches(_BATCH, columns=read):
+        yield _with_whole_windows(pa.Table.from_batches([batch]).flatten())
 
 
 def _with_whole_windows(rows: pa.Table) -> pa.Table:

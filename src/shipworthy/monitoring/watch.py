@@ -13,7 +13,7 @@ import msgspec
 import pyarrow as pa
 from deltalake.exceptions import DeltaError
 
-from shipworthy.contract.records import Contract, Monitoring
+from shipworthy.contract.records import Contract
 from shipworthy.counts.reference import Reference
 from shipworthy.counts.windows import Counts, first_open
 from shipworthy.monitoring import alarming, rearming
@@ -26,7 +26,7 @@ from shipworthy.monitoring.label_standing import LabelStanding
 from shipworthy.monitoring.labelled import Labelled
 from shipworthy.monitoring.labels import known_labels
 from shipworthy.monitoring.performance import Decline, begun, declines
-from shipworthy.monitoring.rates import bounds
+from shipworthy.monitoring.promise import sharing
 from shipworthy.monitoring.records import Alarm, AlarmCause, Quality, WindowEvidence
 from shipworthy.store.layout import Layout
 from shipworthy.store.ledger import Entry, Ledger
@@ -95,6 +95,10 @@ class Watch:
         """How far the model's own time has come, ns; None before any prediction was recorded."""
         return newest_event_time(self._ledger, self._model)
 
+    def sharing(self, release: int) -> int:
+        """How many things share the promise on a release's false alarms."""
+        return sharing(self._facts.reference_of(release), self._contract)
+
     def _join(self) -> Labelled:
         known = known_labels(self._contract, self._layout)
         return Labelled(known, self._layout.predictions(self._model), self._facts.basis_of, self._window_of)
@@ -124,7 +128,7 @@ class Watch:
             known = self._ledger.entries("evidence", self._model, subject=_subject(release))
             monitoring = self._contract.monitoring
             self._releases[release] = _Watched(
-                Following(release, reference, monitoring, sharing(reference, monitoring), begins_within=True),
+                Following(release, reference, monitoring, sharing(reference, self._contract), begins_within=True),
                 {entry.decode(WindowEvidence).window for entry in known},
             )
         return self._releases[release]
@@ -151,15 +155,18 @@ class Watch:
         reference = watched.following.reference
         alarm = alarming.of_drift(followed, reference, watched.windows, repeated=verdict == "again")
         rows = examples(self._layout.predictions(self._model), reference, watched.windows, alarm)
-        return self._with_effect(msgspec.structs.replace(alarm, examples=tuple(rows)))
+        return self.with_effect(msgspec.structs.replace(alarm, examples=tuple(rows)))
 
-    def _with_effect(self, alarm: Alarm) -> Alarm:
+    def with_effect(self, alarm: Alarm) -> Alarm:
+        """The alarm with what quality did since it began."""
         basis = self._facts.basis_of(alarm.release)
         return with_effect(alarm, self._of_release(alarm.release), None if basis is None else basis.promised)
 
     def _requests_alarm(self, watched: _Watched, followed: Followed) -> Alarm | None:
         verdict = self._verdict(watched.following.release, "requests", watched.requests)
-        return None if verdict == "quiet" else alarming.of_rates(followed, repeated=verdict == "again")
+        return (
+            None if verdict == "quiet" else self.with_effect(alarming.of_rates(followed, repeated=verdict == "again"))
+        )
 
     def _write(self, evidence: WindowEvidence, alarms: Sequence[Alarm]) -> list[Entry]:
         subject, key = _subject(evidence.release), f"{evidence.release}:{evidence.window}"
@@ -257,7 +264,7 @@ class Watch:
         key = f"{release}:{newest.window}:performance"
         if self._ledger.by_key("alarm", self._model, key) is not None:
             return []
-        alarm = self._with_effect(alarm)
+        alarm = self.with_effect(alarm)
         return [self._ledger.append_once("alarm", self._model, alarm, subject=_subject(release), key=key)]
 
     def _settled(self, release: int) -> list[Quality]:
@@ -275,11 +282,6 @@ class Watch:
         """The newest figures of a release's windows, oldest window first."""
         its = (one for one in self._known_qualities().values() if one.release == release)
         return sorted(its, key=lambda one: one.window)
-
-
-def sharing(reference: Reference, monitoring: Monitoring) -> int:
-    """How many things share the promise on false alarms: every payoff, performance and rates where they are watched."""
-    return len(reference.payoffs) + (monitoring.performance is not None) + len(bounds(monitoring))
 
 
 def _over_threshold(evidence: Sequence[Decline], watched: _Watched) -> list[tuple[int, float]]:

@@ -23,6 +23,7 @@ from shipworthy.recording.lagging import SHADOW, Noted
 from shipworthy.refresh.records import Ending, Refresh
 from shipworthy.store.ledger import Entry
 from shipworthy.wiring.project import Project
+from shipworthy.wiring.skew_looks import SkewLooks
 
 JOURNAL = "alerts.jsonl"
 DRILL = "drill"  # the cause of an alert that says that nothing is wrong
@@ -77,7 +78,7 @@ def unsaid(project: Project) -> list[Alert]:
     return sorted(alerts, key=lambda alert: (alert.at, alert.id))
 
 
-def over(project: Project, watch: Watch) -> Callable[[Alert], str]:
+def over(project: Project, watch: Watch, looks: SkewLooks | None) -> Callable[[Alert], str]:
     """What says why an alert is so no longer, and "" while it is."""
 
     def why(alert: Alert) -> str:
@@ -87,6 +88,8 @@ def over(project: Project, watch: Watch) -> Callable[[Alert], str]:
             return _caught_up(project, alert, RECORDER, "everything answered is recorded again")
         if alert.cause == SHADOW_BEHIND:
             return _caught_up(project, alert, SHADOW, "the shadow has caught up, or there is none any more")
+        if alert.cause == "skew":
+            return "the contract names no column of ids any more" if looks is None else looks.over(alert.id)
         return _followed(project, alert) if alert.cause in _LASTING else watch.over(alert.id)
 
     return why

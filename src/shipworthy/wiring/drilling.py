@@ -19,8 +19,8 @@ from shipworthy.lineage.records import Run
 from shipworthy.models.records import Columns
 from shipworthy.monitoring.closing import closed_windows, newest_event_time
 from shipworthy.monitoring.drill import Drilled, drill
+from shipworthy.monitoring.promise import sharing
 from shipworthy.monitoring.records import Drill, Reached
-from shipworthy.monitoring.watch import sharing
 from shipworthy.registry.aliases import Aliases
 from shipworthy.registry.manifest import REFERENCE_FILE
 from shipworthy.rehearsal.payloads import sampled
@@ -56,8 +56,8 @@ def drill_project(project: Project) -> Entry:
 
 def make_drill(project: Project, reference: Reference, subject: str, recent: tuple[Counts, ...] = ()) -> Entry:
     """Drill against a reference, tell every channel, and keep what came of it. `subject`: whose reference it is."""
-    monitoring = as_promised(project).contract.monitoring
-    drilled = drill(reference, monitoring, sharing(reference, monitoring), recent)
+    contract = as_promised(project).contract
+    drilled = drill(reference, contract.monitoring, sharing(reference, contract), recent)
     alert = _alert(project.contract.name, drilled)
     with delivery_of(project) as delivery:
         channels = _tell(delivery, alert) if drilled.windows is not None else ()

@@ -20,6 +20,7 @@ from shipworthy.wiring.project import Project, open_project
 from shipworthy.wiring.promised import as_promised
 from shipworthy.wiring.record import lag_of, reference_reader
 from shipworthy.wiring.services import answering, in_operation
+from shipworthy.wiring.skew_looks import skew_looks
 
 PAUSE = 0.2  # seconds between looks
 _SAY = 60.0  # seconds between two sayings
@@ -31,17 +32,18 @@ def run_watch(folder: Path, *, once: bool, stop: Stop | None = None) -> None:
     """Look at what has closed, and, unless `once`, at what closes."""
     project = as_promised(in_operation(open_project(folder, needs="serving")))
     watch = Watch(project.layout, project.ledger, project.contract, facts_of(project))
+    looks = skew_looks(project, watch)
     say = _Say(project.layout.labels(project.contract.name))
     with delivery_of(project) as delivery:
 
         def step() -> bool:
-            alarms = watch.step()
+            alarms = [*watch.step(), *([] if looks is None else looks.step())]
             for entry in alarms:
                 _logger.warning("alarm: %s", entry.decode(Alarm).words)
             note(project.ledger, project.contract.name, lag_of(project), project.contract.recording)
             note_shadow(project.ledger, project.contract.name, shadow_lag(project), project.contract.recording)
             say.labels(watch.labels)
-            delivery.step(unsaid(project), over(project, watch))
+            delivery.step(unsaid(project), over(project, watch, looks))
             return bool(alarms)
 
         step()
