@@ -11,9 +11,9 @@ cannot be installed is shown as such.
 
 One row a request over 1, 32 and 128 connections in closed loop; 16 rows over 32 and 1,000 over 4; rows of all types;
 then open loop, Poisson, at half of the rate of 32 connections, latency from the intended sending. Medians of
-interleaved rounds. The closed loop is driven by wrk where it is installed, and by a Python client otherwise: where the
-client had no more to give itself, the row says so. `cpu_us` is the processor time that the server
-took a request: unlike the rate, it hardly depends on what else the machine does.
+interleaved rounds. The closed loop is driven by wrk where it is installed, the open one by paced.c where a compiler is,
+and else either by a Python client: where the client had no more to give itself, the row says so. `cpu_us` is the
+processor time that the server took a request: unlike the rate, it hardly depends on what else the machine does.
 """
 
 from __future__ import annotations

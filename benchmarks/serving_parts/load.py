@@ -1,4 +1,4 @@
-"""Driving a server from a process of its own: wrk for the closed loop where it is installed, else client.py."""
+"""Driving a server from a process of its own: wrk and paced.c, or client.py where there is no wrk, no C compiler."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 CLIENT = Path(__file__).resolve().parent / "client.py"
+PACED = CLIENT.with_name("paced.c")  # a tenth of a core where client.py takes most of one
 WRK = shutil.which("wrk")  # Debian has it; a Python client takes more of a core than the fastest servers do
 SATURATED = 0.9  # of a core: from there on the client may have been the limit
 TICK = 1e6 / os.sysconf("SC_CLK_TCK")  # µs
@@ -59,7 +61,20 @@ def closed_loop(request: Request, connections: int, seconds: float, pid: int) ->
 
 def open_loop(request: Request, connections: int, seconds: float, rate: float, pid: int) -> dict[str, Any]:
     """Poisson arrivals; latency from the intended instant of sending."""
-    return _beside(pid, lambda: _python(request, connections, seconds, rate))
+    drive = _paced if paced() else _python
+    return _beside(pid, lambda: drive(request, connections, seconds, rate))
+
+
+@cache
+def paced() -> Path | None:
+    """The compiled generator of open loops; None where there is no compiler."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        return None
+    program = Path(__file__).resolve().parents[2] / "build" / "paced"
+    program.parent.mkdir(exist_ok=True)
+    subprocess.run([compiler, "-O2", "-Wall", "-Werror", "-o", str(program), str(PACED), "-lm"], check=True)
+    return program
 
 
 def _beside(pid: int, drive: Any) -> dict[str, Any]:
@@ -84,6 +99,15 @@ def _python(request: Request, connections: int, seconds: float, rate: float | No
     done = subprocess.run(
         [sys.executable, str(CLIENT)], input=json.dumps(plan), stdout=subprocess.PIPE, text=True, check=True
     )
+    measured: dict[str, Any] = json.loads(done.stdout)
+    return measured
+
+
+def _paced(request: Request, connections: int, seconds: float, rate: float) -> dict[str, Any]:
+    parts = urlsplit(request.url)
+    plan = [str(one) for one in (parts.hostname, parts.port, connections, seconds, rate)]
+    command = [str(paced()), *plan]
+    done = subprocess.run(command, input=request.message, stdout=subprocess.PIPE, text=True, check=True)
     measured: dict[str, Any] = json.loads(done.stdout)
     return measured
 
