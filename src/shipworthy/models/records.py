@@ -15,8 +15,9 @@ A bundle is a folder:
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, overload
 
 import msgspec
 import numpy as np
@@ -31,21 +32,52 @@ RuntimeName = Literal["onnx", "lightgbm", "xgboost", "catboost", "python", "stan
 #   integer, boolean     int64 / bool; float64 with NaN where the feature is nullable
 #   category             object (str), None where null
 #   timestamp            int64, ns since 1970 UTC; -2**63 where null
-Columns = list[NDArray[np.generic]]
+Column = NDArray[np.generic]
+Columns = Sequence[Column]
 NULL_TIMESTAMP = -(2**63)
 
 
 NUMERIC = ("float", "integer", "boolean")  # types of features that a double can stand for
 
 
-class SideBySide(list[NDArray[np.generic]]):
-    """Columns whose numbers are at hand as one array, too, for runtimes that would otherwise have to join them."""
+class SideBySide(Sequence[Column]):
+    """Columns whose numbers are at hand as one array, for whoever would otherwise have to join them.
 
-    __slots__ = ("numbers",)
+    An array a column is made when one is asked for: for a single row, thirty of them cost more than reading it.
+    """
 
-    def __init__(self, columns: Columns, numbers: NDArray[np.float64]) -> None:
-        super().__init__(columns)
+    __slots__ = ("_columns", "_places", "_width", "apart", "numbers")
+
+    def __init__(
+        self, numbers: NDArray[np.float64], places: Sequence[int], apart: Mapping[int, Column], width: int
+    ) -> None:
         self.numbers = numbers  # (n, k) in double precision: features that are float, integer or boolean, in order
+        self.apart = apart  # by feature: columns that are no doubles, of which some stand among the numbers, too
+        self._places, self._width = places, width  # the k features; how many there are in all
+        self._columns: list[Column] | None = None
+
+    @overload
+    def __getitem__(self, index: int) -> Column: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Column]: ...
+    def __getitem__(self, index: int | slice) -> Column | list[Column]:
+        """One feature's column, or several."""
+        return self._made()[index]
+
+    def __len__(self) -> int:
+        """How many features there are."""
+        return self._width
+
+    def __iter__(self) -> Iterator[Column]:
+        """A column a feature."""
+        return iter(self._made())
+
+    def _made(self) -> list[Column]:
+        if self._columns is None:
+            doubles = zip(self._places, np.ascontiguousarray(self.numbers.T), strict=True)
+            columns: dict[int, Column] = {**dict(doubles), **self.apart}
+            self._columns = [columns[feature] for feature in range(self._width)]
+        return self._columns
 
 
 # What the user's functions and models are handed rows in.

@@ -7,8 +7,10 @@
 Integers are little-endian. The record's own head has a checksum, so that a changed length is told from a record that
 was being written when its process died: only the latter is a torn tail, and reads as the end.
 
-A record holds all rows that were answered by one model call, column by column: a float64 column is eight bytes a row
-and costs a copy, on the way in and on the way out.
+A record holds all rows that were answered by one model call. Their numbers are one array, as the model was given them,
+and what is no double stands column by column: either costs a copy, on the way in and on the way out.
+
+Version 1 had no such array, all its columns stand apart.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ import numpy as np
 from shipworthy.contract.records import Feature, FeatureType
 
 MAGIC = b"SWLG"
-VERSION = 1
+VERSION = 2
+READABLE = (1, 2)
 HEAD = struct.Struct("<III")  # of a record
 PREAMBLE = struct.Struct("<4sHIII")  # of a segment
 
@@ -53,11 +56,12 @@ class Payload(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     arrived: int  # ns since 1970, UTC
     rows: int
-    columns: list[bytes | list[str | None]]  # a feature each; categories as text, all else as raw numbers
+    columns: list[bytes | list[str | None] | None]  # a feature each; categories as text, all else raw; None: below
     values: bytes  # float64 (rows, k): the answers
     ids: list[str | None] | None  # the callers' own; None where nobody sent one
     flags: list[tuple[int, int]]  # (row, feature's index) of violations that were let through
     refused: dict[int, int]  # feature's index -> rows refused for it
+    numbers: bytes = b""  # float64 (rows, k): features that are float, integer or boolean, in their order; or nothing
 
 
 def logged(features: tuple[Feature, ...]) -> tuple[LoggedFeature, ...]:
@@ -81,10 +85,10 @@ def head_checksum(length: int, offset: int) -> int:
     return zlib.crc32(b"%d@%d" % (length, offset))
 
 
-def preamble(length: int, checksum: int) -> bytes:
+def preamble(length: int, checksum: int, version: int = VERSION) -> bytes:
     """The bytes before a header of so many bytes and that checksum."""
-    sums = zlib.crc32(struct.pack("<4sHI", MAGIC, VERSION, length))
-    return PREAMBLE.pack(MAGIC, VERSION, length, sums, checksum)
+    sums = zlib.crc32(struct.pack("<4sHI", MAGIC, version, length))
+    return PREAMBLE.pack(MAGIC, version, length, sums, checksum)
 
 
 def encode_header(header: Header) -> bytes:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,8 +13,9 @@ import pyarrow.compute
 from numpy.typing import NDArray
 
 from shipworthy.models.records import Columns
-from shipworthy.predictions.format import Header, Payload, dtype
+from shipworthy.predictions.format import Header, Payload
 from shipworthy.predictions.ids import prefix
+from shipworthy.predictions.payloads import columns as payload_columns
 from shipworthy.predictions.reader import Record
 
 pc: Any = pyarrow.compute  # its published types do not know every overload
@@ -44,7 +44,7 @@ def frame(header: Header, records: Sequence[Record]) -> Frame:
     payloads = [record.payload for record in answered]
     sizes = np.array([payload.rows for payload in payloads], np.int64)
     arrived = np.repeat(np.array([payload.arrived for payload in payloads], np.int64), sizes)
-    columns = _columns(header, payloads)
+    columns = payload_columns(header, payloads)
     return Frame(
         header=header,
         rows=len(arrived),
@@ -58,20 +58,6 @@ def frame(header: Header, records: Sequence[Record]) -> Frame:
         refused=_refused(header, records),
         end=records[-1].end if records else 0,
     )
-
-
-def _columns(header: Header, payloads: Sequence[Payload]) -> Columns:
-    """Bytes of all records joined, and one array made of them: an array a record and column would cost ten times it."""
-    if not payloads:
-        return [np.empty(0, dtype(feature)) for feature in header.features]
-    parts = zip(*(payload.columns for payload in payloads), strict=True)
-    return [_column(dtype(feature), part) for feature, part in zip(header.features, parts, strict=True)]
-
-
-def _column(type_: np.dtype[np.generic], parts: tuple[bytes | list[str | None], ...]) -> NDArray[np.generic]:
-    if type_.hasobject:
-        return np.array(list(chain.from_iterable(cast("tuple[list[str | None], ...]", parts))), object)
-    return np.frombuffer(b"".join(cast("tuple[bytes, ...]", parts)), type_)
 
 
 def _values(header: Header, payloads: Sequence[Payload], rows: int) -> NDArray[np.float64]:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from shipworthy import clock
 from shipworthy.contract.records import Feature
 from shipworthy.errors import InUse, WrongUse
+from shipworthy.models.records import SideBySide
 from shipworthy.predictions import ids
 from shipworthy.predictions.format import HEAD, Header, Payload, encode_header, head_checksum, logged
 
@@ -97,17 +98,9 @@ class LogWriter:
 
         It survives this process once this returns, and a power loss with durability "disk".
         """
-        payload = _encode(
-            Payload(
-                arrived,
-                rows,
-                [_packed(column) for column in columns],
-                values.tobytes(),
-                caller_ids,
-                list(flags),
-                dict(refused) if refused else {},
-            )
-        )
+        apart, numbers = _packed(columns)
+        refusals = dict(refused) if refused else {}
+        payload = _encode(Payload(arrived, rows, apart, values.tobytes(), caller_ids, list(flags), refusals, numbers))
         if self.offset >= self._limit or self._torn:
             self._roll()
         offset = self.offset
@@ -187,7 +180,17 @@ class LogWriter:
         self.prefix = ids.prefix(header.release, self.source, number)
 
 
-def _packed(column: Column) -> bytes | list[str | None]:
+def _packed(columns: Sequence[Column]) -> tuple[list[bytes | list[str | None] | None], bytes]:
+    """What stands apart, a feature each, and the numbers that stand together."""
+    if not isinstance(columns, SideBySide):
+        return [_bytes(column) for column in columns], b""
+    apart: list[bytes | list[str | None] | None] = [None] * len(columns)
+    for feature, column in columns.apart.items():
+        apart[feature] = _bytes(column)
+    return apart, columns.numbers.tobytes()
+
+
+def _bytes(column: Column) -> bytes | list[str | None]:
     if isinstance(column, np.ndarray) and column.dtype != object:
         return column.tobytes()
     return list(column)

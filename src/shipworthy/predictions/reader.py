@@ -20,15 +20,15 @@ from shipworthy.predictions.format import (
     HEAD,
     MAGIC,
     PREAMBLE,
-    VERSION,
+    READABLE,
     Header,
     Payload,
-    dtype,
     head_checksum,
     preamble,
 )
 from shipworthy.predictions.ids import PredictionId
 from shipworthy.predictions.log import LOCK, REHEARSAL
+from shipworthy.predictions.payloads import columns as payload_columns
 
 # Bytes of an unsigned integer in MessagePack by its first one; smaller ones are that byte.
 _WIDTHS = {0xCC: 2, 0xCD: 3, 0xCE: 5, 0xCF: 9}
@@ -77,12 +77,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     @property
     def columns(self) -> Columns:
         """One (rows,) array a feature, in the order of the header's features."""
-        if not self.rows:
-            return [np.empty(0, dtype(feature)) for feature in self.header.features]
-        return [
-            np.frombuffer(column, dtype(feature)) if isinstance(column, bytes) else np.array(column, object)
-            for feature, column in zip(self.header.features, self.payload.columns, strict=True)
-        ]
+        return payload_columns(self.header, [self.payload] if self.rows else [])
 
     @property
     def values(self) -> NDArray[np.float64]:
@@ -215,14 +210,14 @@ def _header(path: Path, file: BinaryIO) -> Header | None:
     """The header; the file then stands at the first record."""
     start = file.read(PREAMBLE.size)
     if len(start) < PREAMBLE.size:
-        if not preamble(0, 0).startswith(start[:6]):
+        if not any(preamble(0, 0, version).startswith(start[:6]) for version in READABLE):
             raise Tampered(f"{path} is not a prediction log")
         return None
     magic, version, length, start_sum, checksum = PREAMBLE.unpack(start)
     if magic != MAGIC:
         raise Tampered(f"{path} is not a prediction log")
-    if version != VERSION:
-        raise Tampered(f"{path} has log format {version}; this shipworthy reads {VERSION}")
+    if version not in READABLE:
+        raise Tampered(f"{path} has log format {version}; this shipworthy reads {' and '.join(map(str, READABLE))}")
     if zlib.crc32(start[:10]) != start_sum:
         raise Tampered(f"{path}: the header was changed after it was written")
     body = file.read(length)

@@ -49,7 +49,7 @@ class RowFormat:
         self._numbers = [index for index, feature in enumerate(features) if feature.type in NUMERIC]
         self._others = [
             (index, _TO_COLUMN[_kind(feature)]) for index, feature in enumerate(features) if _kind(feature) != "float"
-        ]
+        ]  # what has a column of its own
         self._pack = struct.Struct(f"={len(self._numbers)}d").pack
         self._nulls = any(features[index].nullable for index in self._numbers)
         self._only_numbers = not self._others and not self._nulls
@@ -94,15 +94,8 @@ class RowFormat:
             table = np.fromiter(numbers, np.float64, len(rows) * len(self._numbers)).reshape(len(rows), -1)
         else:
             table = np.frombuffer(bytearray().join(map(self._packed, rows))).reshape(len(rows), -1)
-        by_column = list(np.ascontiguousarray(table.T))
-        if not self._others:
-            return SideBySide(by_column, table)
-        columns: list[Any] = [None] * self._width
-        for index, column in zip(self._numbers, by_column, strict=True):
-            columns[index] = column
-        for index, make in self._others:
-            columns[index] = make([row[index] for row in rows])
-        return SideBySide(columns, table)
+        apart = {index: make([row[index] for row in rows]) for index, make in self._others}
+        return SideBySide(table, self._numbers, apart, self._width)
 
     def _packed(self, row: Row | PackedRow) -> PackedRow:
         if isinstance(row, bytes):
