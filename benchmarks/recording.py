@@ -24,6 +24,7 @@ import numpy as np
 from shipworthy import clock
 from shipworthy.contract.records import Contract, Feature, Model, Purpose, Recording
 from shipworthy.counts import reference
+from shipworthy.models.records import SideBySide
 from shipworthy.predictions.log import LogWriter
 from shipworthy.recording.recorder import Recorder
 from shipworthy.store.layout import Layout
@@ -140,10 +141,11 @@ def _recorded(layout: Layout) -> int:
     return int(DeltaTable(str(layout.predictions("any"))).count())
 
 
-def _rows(count: int) -> tuple[list[Any], Any]:
-    source = np.random.default_rng(0)
+def _rows(count: int) -> tuple[SideBySide, Any]:
+    """As a worker has them."""
+    source, width = np.random.default_rng(0), len(FEATURES)
     late = source.random(count)
-    return [source.normal(size=count) for _ in FEATURES], np.stack([1 - late, late], axis=1)
+    return SideBySide(source.normal(size=(count, width)), range(width), {}, width), np.stack([1 - late, late], axis=1)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,11 @@ import errno
 import fcntl
 import os
 import string
+import struct
 import threading
+import zlib
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,6 +16,7 @@ from hypothesis import strategies as st
 
 from shipworthy.contract.records import Feature
 from shipworthy.errors import InUse, NotFound, Tampered
+from shipworthy.models.records import SideBySide
 from shipworthy.predictions import ids, reader
 from shipworthy.predictions.frames import frame
 from shipworthy.predictions.log import LOCK, LogWriter, source_name
@@ -30,23 +34,27 @@ INT64 = st.integers(-(2**63), 2**63 - 1)
 
 @st.composite
 def appended(draw):
-    """Arguments of one `append`: any rows, answers, ids, flags and refusals."""
+    """Arguments of one `append`: any rows, answers, ids, flags and refusals; columns one by one, or side by side."""
     rows = draw(st.integers(0, 4))
     text = st.none() | st.text(max_size=5)
 
     def column(element, dtype):
         return np.array(draw(st.lists(element, min_size=rows, max_size=rows)), dtype)
 
+    columns = [
+        column(st.floats(), np.float64),
+        column(INT64, np.int64),
+        column(st.booleans(), bool),
+        column(text, object),
+        column(INT64, np.int64),
+    ]
+    if draw(st.booleans()):
+        numbers = np.stack([column.astype(float) for column in columns[:3]], axis=1)
+        columns = SideBySide(numbers, (0, 1, 2), dict(enumerate(columns[1:], 1)), len(columns))
     return {
         "arrived": draw(INT64),
         "rows": rows,
-        "columns": [
-            column(st.floats(), np.float64),
-            column(INT64, np.int64),
-            column(st.booleans(), bool),
-            column(text, object),
-            column(INT64, np.int64),
-        ],
+        "columns": columns,
         "values": np.array(draw(st.lists(st.floats(), min_size=2 * rows, max_size=2 * rows)), float).reshape(rows, 2),
         "caller_ids": draw(st.none() | st.lists(text, min_size=rows, max_size=rows)),
         "flags": draw(st.lists(st.tuples(st.integers(0, rows - 1), st.integers(0, 4)), max_size=2)) if rows else [],
@@ -86,6 +94,54 @@ def test_whatever_is_appended_comes_back_from_the_place_that_was_said(tmp_path_f
         assert_same(record, call)
     again = [next(reader.read(folder / f"{segment:08d}.log", offset)) for segment, offset in offsets]
     assert [(record.start, record.arrived) for record in again] == [(r.start, r.arrived) for r in records]
+
+
+@given(calls=st.lists(appended(), max_size=5))
+@settings(max_examples=60, deadline=None)
+def test_a_frame_holds_what_its_records_hold(tmp_path_factory, calls):
+    """Also where some records have their numbers side by side and others have not."""
+    folder, _ = written(tmp_path_factory.mktemp("logs"), calls)
+    path = folder / "00000000.log"
+    records = list(reader.read(path))
+    whole = frame(reader.header(path), records)
+    for number, column in enumerate(whole.columns):
+        parts = [record.columns[number] for record in records]
+        expected = np.concatenate([np.empty(0, column.dtype), *parts])
+        assert column.dtype == expected.dtype
+        np.testing.assert_array_equal(column, expected)
+
+
+def test_records_of_any_length_are_read_whole_or_not_at_all(tmp_path):
+    """Also those that are longer than what is read at once."""
+    calls = [call(1, 3), call(2, 200_000), call(3), call(4, 90_000)]
+    folder, _ = written(tmp_path, calls)
+    path = folder / "00000000.log"
+    for record, sent in zip(reader.read(path), calls, strict=True):
+        assert_same(record, sent)
+    os.truncate(path, path.stat().st_size - 1)
+    assert [record.arrived for record in reader.read(path)] == [1, 2, 3]
+
+
+def test_what_an_earlier_version_logged_is_read(tmp_path):
+    """Version 1 had a column a feature, and no array of numbers."""
+    folder, _ = written(tmp_path, [call()])
+    path = folder / "00000000.log"
+    expected = call()
+    path.write_bytes(as_version_1(reader.header(path), expected))
+    [record] = reader.read(path)
+    assert_same(record, expected)
+
+
+def as_version_1(header, call):
+    """A segment of one record."""
+    body = msgspec.json.encode(header)
+    before = struct.pack("<4sHI", b"SWLG", 1, len(body))
+    segment = before + struct.pack("<II", zlib.crc32(before), zlib.crc32(body)) + body
+    columns = [column.tolist() if column.dtype == object else column.tobytes() for column in call["columns"]]
+    values = [call["arrived"], call["rows"], columns, call["values"].tobytes(), call["caller_ids"], [], {}]
+    payload = msgspec.msgpack.encode(values)
+    sums = zlib.crc32(b"%d@%d" % (len(payload), len(segment))), zlib.crc32(payload)
+    return segment + struct.pack("<III", len(payload), *sums) + payload
 
 
 @given(calls=st.lists(appended(), max_size=4), data=st.data())

@@ -76,4 +76,4 @@ def test_closed_loop_counts_what_was_answered(serving: Serving) -> None:
 def test_closed_loop_on_a_quick_server_says_that_the_generator_was_busy(serving: Serving) -> None:
     load = closed_loop(Target(serving("quick"), BODIES), connections=16, seconds=0.5)
     assert load.rate > 100
-    assert load.busy > 0.1
+    assert load.busy > 2e-6 * load.rate  # cores: no request costs it less than 2 µs

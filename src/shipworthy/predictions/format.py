@@ -56,12 +56,12 @@ class Payload(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     arrived: int  # ns since 1970, UTC
     rows: int
-    columns: list[bytes | list[str | None] | None]  # a feature each; categories as text, all else raw; None: below
+    columns: list[bytes | list[str | None]]  # a feature each, those among `numbers` left out; categories as text
     values: bytes  # float64 (rows, k): the answers
     ids: list[str | None] | None  # the callers' own; None where nobody sent one
     flags: list[tuple[int, int]]  # (row, feature's index) of violations that were let through
     refused: dict[int, int]  # feature's index -> rows refused for it
-    numbers: bytes = b""  # float64 (rows, k): features that are float, integer or boolean, in their order; or nothing
+    numbers: bytes = b""  # float64 (rows, k): features that are float, integer or boolean; or nothing
 
 
 def logged(features: tuple[Feature, ...]) -> tuple[LoggedFeature, ...]:
@@ -78,6 +78,11 @@ def dtype(feature: LoggedFeature | Feature) -> np.dtype[np.generic]:
     if feature.type == "float" or feature.nullable:
         return np.dtype("<f8")
     return np.dtype("<i8") if feature.type == "integer" else np.dtype(bool)
+
+
+def apart(feature: LoggedFeature | Feature) -> bool:
+    """Whether a feature keeps a column of its own beside the array of numbers: doubles do not hold it as it is."""
+    return dtype(feature) != np.float64
 
 
 def head_checksum(length: int, offset: int) -> int:

@@ -180,14 +180,12 @@ class LogWriter:
         self.prefix = ids.prefix(header.release, self.source, number)
 
 
-def _packed(columns: Sequence[Column]) -> tuple[list[bytes | list[str | None] | None], bytes]:
+def _packed(columns: Sequence[Column]) -> tuple[list[bytes | list[str | None]], bytes]:
     """What stands apart, a feature each, and the numbers that stand together."""
     if not isinstance(columns, SideBySide):
         return [_bytes(column) for column in columns], b""
-    apart: list[bytes | list[str | None] | None] = [None] * len(columns)
-    for feature, column in columns.apart.items():
-        apart[feature] = _bytes(column)
-    return apart, columns.numbers.tobytes()
+    apart = columns.apart
+    return [_bytes(apart[feature]) for feature in sorted(apart)], columns.numbers.tobytes()
 
 
 def _bytes(column: Column) -> bytes | list[str | None]:

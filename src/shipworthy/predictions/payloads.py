@@ -12,7 +12,7 @@ from typing import cast
 import numpy as np
 
 from shipworthy.models.records import NUMERIC, Column, Columns
-from shipworthy.predictions.format import Header, LoggedFeature, Payload, dtype
+from shipworthy.predictions.format import Header, LoggedFeature, Payload, apart, dtype
 
 
 def columns(header: Header, payloads: Sequence[Payload]) -> Columns:
@@ -25,20 +25,25 @@ def columns(header: Header, payloads: Sequence[Payload]) -> Columns:
 
 
 def _alike(header: Header, payloads: Sequence[Payload]) -> Columns:
-    numeric = [feature for feature in header.features if feature.type in NUMERIC]
-    doubles: list[Column] = []
-    if payloads[0].numbers:
-        table = np.frombuffer(b"".join([payload.numbers for payload in payloads]), "<f8").reshape(-1, len(numeric))
-        doubles = list(np.ascontiguousarray(table.T))
-    together = dict(zip([feature.name for feature in numeric], doubles, strict=False))
+    if not payloads[0].numbers:
+        return _each(header.features, payloads)
+    numeric = [feature.name for feature in header.features if feature.type in NUMERIC]
+    table = np.frombuffer(b"".join([payload.numbers for payload in payloads]), "<f8").reshape(-1, len(numeric))
+    found: dict[str, Column] = dict(zip(numeric, np.ascontiguousarray(table.T), strict=True))
+    own = [feature for feature in header.features if apart(feature)]
+    found |= zip([feature.name for feature in own], _each(own, payloads), strict=True)
+    return [found[feature.name] for feature in header.features]
+
+
+def _each(features: Sequence[LoggedFeature], payloads: Sequence[Payload]) -> list[Column]:
+    """Columns that stand apart, of these features."""
+    if not features:
+        return []
     parts = zip(*(payload.columns for payload in payloads), strict=True)
-    return [
-        together[feature.name] if part[0] is None else _apart(feature, part)
-        for feature, part in zip(header.features, parts, strict=True)
-    ]
+    return [_joined(feature, part) for feature, part in zip(features, parts, strict=True)]
 
 
-def _apart(feature: LoggedFeature, part: tuple[bytes | list[str | None] | None, ...]) -> Column:
+def _joined(feature: LoggedFeature, part: tuple[bytes | list[str | None], ...]) -> Column:
     type_ = dtype(feature)
     if type_.hasobject:
         return np.array(list(chain.from_iterable(cast("tuple[list[str | None], ...]", part))), object)

@@ -32,6 +32,7 @@ from shipworthy.predictions.payloads import columns as payload_columns
 
 # Bytes of an unsigned integer in MessagePack by its first one; smaller ones are that byte.
 _WIDTHS = {0xCC: 2, 0xCD: 3, 0xCE: 5, 0xCF: 9}
+_PART = 2**20  # bytes that are read at once
 _BEGINNING = 20  # bytes of a payload that hold its first two integers
 _decode_payload = msgspec.msgpack.Decoder(Payload).decode
 _decode_header = msgspec.json.Decoder(Header).decode
@@ -151,10 +152,16 @@ def read(path: Path, start: int = 0) -> Iterator[Record]:
         head = _header(path, file)
         if head is None:
             return
-        if start > file.tell():
-            file.seek(start)
-        while (record := _record(path, file, head)) is not None:
-            yield record
+        at = max(start, file.tell())
+        file.seek(at)
+        left, wanted = b"", _PART
+        while part := file.read(wanted):
+            held, used = left + part, 0
+            for record in _whole(path, head, held, at):
+                yield record
+                used = record.end - at
+            left, at = held[used:], at + used
+            wanted = max(_PART, _missing(path, left, at, file))
 
 
 class Skimmed(NamedTuple):
@@ -228,19 +235,31 @@ def _header(path: Path, file: BinaryIO) -> Header | None:
     return _decode_header(body)
 
 
-def _record(path: Path, file: BinaryIO, head: Header) -> Record | None:
-    offset = file.tell()
-    start = file.read(HEAD.size)
-    if len(start) < HEAD.size:
-        return None
-    length, head_sum, payload_sum = HEAD.unpack(start)
-    if head_checksum(length, offset) != head_sum:
-        if not any(start) and not any(file.read()):
-            return None  # zeros: the file grew before a power loss, its bytes never came
-        raise Tampered(f"{path}: what stands at byte {offset} is no record as it was written")
-    payload = file.read(length)
-    if len(payload) < length:
-        return None
-    if zlib.crc32(payload) != payload_sum:
-        raise Tampered(f"{path}: the record at byte {offset} was changed after it was written")
-    return Record(offset, offset + HEAD.size + length, head, _decode_payload(payload))
+def _whole(path: Path, head: Header, held: bytes, at: int) -> Iterator[Record]:
+    """Records of which all bytes are held, the first of them standing at `at`; none from one that is no record on."""
+    view, begin, size = memoryview(held), 0, len(held)
+    while begin + HEAD.size <= size:
+        length, head_sum, payload_sum = HEAD.unpack_from(held, begin)
+        offset, end = at + begin, begin + HEAD.size + length
+        if end > size or head_checksum(length, offset) != head_sum:
+            return
+        payload = view[begin + HEAD.size : end]
+        if zlib.crc32(payload) != payload_sum:
+            raise Tampered(f"{path}: the record at byte {offset} was changed after it was written")
+        yield Record(offset, at + end, head, _decode_payload(payload))
+        begin = end
+
+
+def _missing(path: Path, left: bytes, at: int, file: BinaryIO) -> int:
+    """How many bytes the record wants that the bytes left begin with. Tampered where they begin none.
+
+    Zeros to the file's end are no record and no harm: the file grew before a power loss, and its bytes never came.
+    """
+    if len(left) < HEAD.size:
+        return 0
+    length, head_sum, _ = HEAD.unpack_from(left)
+    if head_checksum(length, at) == head_sum:
+        return int(HEAD.size + length) - len(left)
+    if any(left) or any(file.read()):
+        raise Tampered(f"{path}: what stands at byte {at} is no record as it was written")
+    return 0
