@@ -1,6 +1,7 @@
 """A model that takes three seconds: whoever looks after the process is answered at once, all others in their turn."""
 
 import json
+import re
 import resource
 import threading
 import time
@@ -10,6 +11,9 @@ from tests.serving.conftest import ROW, Caller, Shop, contract, predict, request
 
 from shipworthy.models.runtimes.stand_in import stand_in_bundle
 from shipworthy.serving.launch import rehearse_server
+
+
+REQUESTS_200 = re.compile(r'shipworthy_requests_total\{[^}]*status="200"')
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +53,30 @@ def test_a_probe_is_answered_while_the_model_works(url, busy, path, says):
         assert (status, headers["connection"]) == (200, "close")
         assert says in body
         assert probe.closed()
+
+
+def served(url):
+    """Requests that were answered well, as the metrics have it; the one that asks is not among them yet."""
+    with Caller(url) as caller:
+        caller.send(request("/metrics", method="GET"))
+        _, _, body = caller.answer()
+    return sum(float(line.split()[-1]) for line in body.decode().splitlines() if REQUESTS_200.match(line))
+
+
+@pytest.fixture
+def served_before(url):
+    return served(url)
+
+
+def test_what_was_answered_meanwhile_is_counted(url, served_before, busy):
+    with Caller(url) as probe:
+        probe.send(request("/v2/health/live", method="GET"))
+        assert probe.answer()[0] == 200
+    with Caller(url) as after:
+        after.send(predict(ROW))
+        assert after.answer()[0] == 200  # the loop is back
+    asked = {"/metrics", "/v2/health/live", "100 rows", "one row"}
+    assert served(url) == served_before + len(asked)
 
 
 def test_all_else_waits_for_the_model_and_is_answered_in_full(url, busy):

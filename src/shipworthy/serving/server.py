@@ -82,7 +82,7 @@ class Server:
         self._accepting = Accepting(self._loop, listening, lambda: self._connection(self), self._look_for_end)
         if self._pages is not None:
             pages = {**self._pages, LIVE: self._live}
-            self._standby = Standby(listening, lambda: self._since, pages, self._take_over)
+            self._standby = Standby(listening, lambda: self._since, pages, self._take_over, self._stood_in)
             self._standby.start()
         self._sweep()
 
@@ -152,6 +152,13 @@ class Server:
     def _take_over(self, connections: list[socket.socket]) -> None:
         """Connections that another thread took while the loop stood still."""
         self._loop.call_soon_threadsafe(self._adopt, connections)
+
+    def _stood_in(self, status: int) -> None:
+        """Another thread answered a request while the loop stood still."""
+        self._loop.call_soon_threadsafe(self._count, status)
+
+    def _count(self, status: int) -> None:
+        self._answering.metrics.status(status)
 
     def _adopt(self, connections: list[socket.socket]) -> None:
         for connection in connections:

@@ -29,7 +29,10 @@ _logger = logging.getLogger(__name__)
 
 
 class Standby:
-    """Stands in for a loop. `since` says when its tick began, 0.0 between ticks (time.perf_counter)."""
+    """Stands in for a loop. `since` says when its tick began, 0.0 between ticks (time.perf_counter).
+
+    It tells `answered` the status of each answer. That and `hand_over` are called in its own thread.
+    """
 
     def __init__(
         self,
@@ -37,7 +40,9 @@ class Standby:
         since: Callable[[], float],
         pages: Pages,
         hand_over: Callable[[list[socket.socket]], None],
+        answered: Callable[[int], None],
     ) -> None:
+        self._answered = answered
         self._listening, self._since, self._pages, self._hand_over = listening, since, pages, hand_over
         self._heads = Heads()
         self._stopping = threading.Event()
@@ -104,10 +109,12 @@ class Standby:
         self._heads.now(time.time_ns())
         try:
             with connection:
+                reply = page()
                 connection.settimeout(WRITING)
                 connection.recv(len(data))
-                connection.sendall(self._heads.message(page(), close=True))
+                connection.sendall(self._heads.message(reply, close=True))
                 connection.shutdown(socket.SHUT_WR)
+            self._answered(reply.status)
         except OSError:
             _logger.debug("a caller left before its answer", exc_info=True)
         return True
