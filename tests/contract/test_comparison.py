@@ -74,6 +74,14 @@ def test_a_first_answer_that_is_promised_later_or_not_at_all_breaks():
         assert not breaking(weaker, stronger)
 
 
+def test_a_tail_that_is_promised_later_or_not_at_all_breaks():
+    promised = [replace(OLD, serving=Serving(p999_ms=limit)) for limit in (None, 30, 20)]
+    for weaker, stronger in itertools.pairwise(promised):
+        (change,) = breaking(stronger, weaker)
+        assert "1 answer in 1,000" in change.because
+        assert not breaking(weaker, stronger)
+
+
 def test_a_nullable_feature_that_is_required_breaks():
     (change,) = breaking(with_feature(0, nullable=True), OLD)
     assert str(change) == "features.distance.nullable: true → false: callers may leave it out today"

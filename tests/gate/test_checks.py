@@ -175,6 +175,7 @@ def test_latency_is_what_the_load_said(outcome):
         (Serving(p99_ms=10, rate=500), 0.99, "measured at 100 requests a second, promised are 500"),
         (Serving(p99_ms=10, rate=100), 0.999, "confidence"),
         (Serving(p99_ms=10, rate=100, first_ms=0.1), 0.99, "promised are 0.1 ms"),
+        (Serving(p99_ms=10, rate=100, p999_ms=20), 0.99, "p99.9 was held to nothing, promised are 20 ms"),
     ],
 )
 def test_a_pass_under_an_easier_promise_does_not_count(promised, confidence, words):

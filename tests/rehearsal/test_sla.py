@@ -63,6 +63,33 @@ def test_a_first_answer_is_held_to_the_promise_made_of_it(
     assert outcome == "passed" or "promised are 20 ms" in reason
 
 
+@pytest.mark.parametrize(
+    ("requests", "late", "outcome", "says"),
+    [
+        (6_000, 0, "passed", "p99 within 10 ms at 99% confidence; 0 of 6,000"),
+        (6_000, 30, "blocked", "p99.9 over 15 ms"),
+        (6_000, 6, "undecided", "too close to 0.1% to tell"),
+        (2_000, 0, "undecided", "too few to tell of p99.9 (it takes 4,603)"),
+    ],
+)
+def test_a_promise_of_the_tail_is_judged_though_that_of_the_rest_is_kept(
+    requests: int, late: int, outcome: Outcome, says: str
+) -> None:
+    promised, load = Serving(p99_ms=10, p999_ms=15, rate=500), _load(late, requests)
+    assert decide(load, CALM, SERVING, 0.99)[0] == "passed"
+    found, reason = decide(load, CALM, promised, 0.99)
+    assert found == outcome
+    assert says in reason
+
+
+def test_a_promise_of_the_tail_takes_as_many_requests_as_show_it(serving: Callable[[str], str]) -> None:
+    promised = Serving(p99_ms=500, p999_ms=800, rate=500)
+    verdict = verify(Target(serving("quick"), BODIES), promised, seconds=4)
+    assert (verdict.outcome, verdict.limit_p999_ms) == ("passed", 800)
+    assert verdict.requests == 4_603
+    assert "p99.9 within 800 ms" in verdict.reason
+
+
 def test_a_rate_too_low_for_the_confidence_is_raised_and_said(serving: Callable[[str], str]) -> None:
     verdict = verify(Target(serving("quick"), BODIES), Serving(p99_ms=500, rate=2), seconds=1)
     assert verdict.outcome == "passed"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from shipworthy.contract.records import Contract
+from shipworthy.contract.records import Contract, Serving
 
 REFUSED_SHARE = 0.01
 
@@ -28,7 +28,7 @@ class Rule(msgspec.Struct, frozen=True):
 
 def rules(contract: Contract) -> tuple[Rule, ...]:
     """The rules of a contract. The server's /metrics and the page's /metrics both have to be scraped."""
-    return tuple(_rules(contract.name, contract.serving.p99_ms))
+    return tuple(_rules(contract.name, contract.serving))
 
 
 def written(contract: Contract) -> str:
@@ -50,16 +50,11 @@ def written(contract: Contract) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _rules(name: str, p99_ms: float) -> Iterator[Rule]:
+def _rules(name: str, serving: Serving) -> Iterator[Rule]:
     of = f'{{model="{name}"}}'
-    slow = f"histogram_quantile(0.99, sum by (le) (rate(shipworthy_request_seconds_bucket{of}[5m])))"
-    yield Rule(
-        "ShipworthySlow",
-        f"{slow} > {p99_ms / 1000:g}",
-        "5m",
-        "page",
-        f"{name}: 1 in 100 answers takes longer than the {p99_ms:g} ms that its callers were promised",
-    )
+    yield _slow("ShipworthySlow", name, 100, serving.p99_ms)
+    if serving.p999_ms is not None:
+        yield _slow("ShipworthySlowTail", name, 1000, serving.p999_ms)
     answered = f"sum(rate(shipworthy_requests_total{of}[5m]))"
     yield Rule(
         "ShipworthyRefusing",
@@ -103,6 +98,18 @@ def _rules(name: str, p99_ms: float) -> Iterator[Rule]:
         "0s",
         "ticket",
         f"{name}: an alarm is open; `shipworthy alerts` lists it",
+    )
+
+
+def _slow(alert: str, name: str, one_in: int, limit_ms: float) -> Rule:
+    """One answer in so many takes longer than it may."""
+    buckets = f'sum by (le) (rate(shipworthy_request_seconds_bucket{{model="{name}"}}[5m]))'
+    return Rule(
+        alert,
+        f"histogram_quantile({1 - 1 / one_in:g}, {buckets}) > {limit_ms / 1000:g}",
+        "5m",
+        "page",
+        f"{name}: 1 in {one_in:,} answers takes longer than the {limit_ms:g} ms that its callers were promised",
     )
 
 

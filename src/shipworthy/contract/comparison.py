@@ -181,6 +181,7 @@ def _waited(before: Any) -> str:
 
 _LIMITS = {
     "serving.p99_ms": "answers may take longer than promised",
+    "serving.p999_ms": "1 answer in 1,000 may take longer than promised",
     "serving.first_ms": "the first answer after a start may take longer than promised",
 }
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from shipworthy import clock
 from shipworthy.contract.feature_consistency import of_feature
-from shipworthy.contract.records import Metric, Recording, Task
+from shipworthy.contract.records import Metric, Recording, Serving, Task
 from shipworthy.contract.rules import did_you_mean
 from shipworthy.contract.schema import METRICS, Needs
 from shipworthy.contract.sources import Source
@@ -46,9 +46,17 @@ def across(draft: Draft) -> Iterator[Mistake]:
     yield from _metric(draft)
     yield from _labels(draft)
     yield from _retraining(draft)
+    yield from _serving(draft)
     yield from _recording(draft)
     yield from _segment(draft)
     yield from _slices(draft)
+
+
+def _serving(draft: Draft) -> Iterator[Mistake]:
+    section = draft.tables["serving"]
+    usual, tail = section.get("p99_ms") or Serving().p99_ms, section.get("p999_ms")
+    if tail is not None and tail < usual:
+        yield section.wrong("p999_ms", f"at least p99_ms, which is {usual:g}", "999 of 1,000 answers hold the 990")
 
 
 def _recording(draft: Draft) -> Iterator[Mistake]:

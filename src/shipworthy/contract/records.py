@@ -116,6 +116,7 @@ class Serving(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     p99_ms: float = 10.0
     rate: float = 100.0  # requests a second, Poisson
+    p999_ms: float | None = None  # of 1,000 answers, 999 come within it; None = nothing is promised of it
     first_ms: float | None = None  # the very first answer after a start; None = nothing is promised of it
     durability: Literal["process", "disk"] = "process"
     workers: int = 1

@@ -124,6 +124,7 @@ SERVING = Table(
     {
         "p99_ms": _positive,
         "rate": _positive,
+        "p999_ms": _positive,
         "first_ms": _positive,
         "durability": choice(Literal["process", "disk"]),
         "workers": whole(1),

@@ -31,6 +31,7 @@ class LatencyVerdict(msgspec.Struct, frozen=True):
     foreign_load: float | None  # cores that other processes used meanwhile; None: this system does not tell
     cold_ms: float | None = None  # the very first request, before the warm-up; None: it was not answered
     ready_ms: float | None = None  # from the server's start to its being ready; None: somebody else started it
+    limit_p999_ms: float | None = None  # what p99.9 was held to; None: to nothing
 
 
 class Rehearsal(msgspec.Struct, frozen=True):

@@ -12,14 +12,14 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from shipworthy.contract.records import Contract
+from shipworthy.contract.records import Contract, Serving
 from shipworthy.errors import WrongUse
 from shipworthy.models.runtimes.stand_in import stand_in_bundle
 from shipworthy.registry.records import LatencyVerdict, Rehearsal
 from shipworthy.rehearsal.load import Load, Target, closed_loop, open_loop
 from shipworthy.rehearsal.payloads import from_contract
 from shipworthy.rehearsal.queueing import likely_budget_ms
-from shipworthy.rehearsal.sla import QUANTILE, verify
+from shipworthy.rehearsal.sla import QUANTILE, bounds, verify
 
 VERSION = 1
 BODIES = 2_000  # different requests
@@ -126,7 +126,7 @@ class _Stage:
                 break
             middle = (low + high) / 2
             load = self._look(target, middle)
-            if _keeps(load, self.contract.serving.p99_ms):
+            if _keeps(load, self.contract.serving):
                 low = middle
             else:
                 high, at_least = middle, load.saturated
@@ -142,7 +142,7 @@ class _Stage:
         for _ in range(self.pace.looks):
             with self.serving(cost) as (target, _):
                 load = self._look(target, serving.rate)
-            if _keeps(load, serving.p99_ms):
+            if _keeps(load, serving):
                 low = cost
             else:
                 high = cost
@@ -164,10 +164,12 @@ class _Stage:
         )
 
 
-def _keeps(load: Load, limit_ms: float) -> bool:
-    """Whether the quantile was kept in these very requests; enough to search by, not to promise."""
-    return not load.gave_up and load.late(limit_ms) <= load.requests * (1 - QUANTILE)
+def _keeps(load: Load, serving: Serving) -> bool:
+    """Whether the quantiles were kept in these very requests; enough to search by, not to promise."""
+    kept = (load.late(bound.limit_ms) <= load.requests * (1 - bound.quantile) for bound in bounds(serving))
+    return not load.gave_up and all(kept)
 
 
 def _kept_at(verdict: LatencyVerdict) -> bool:
-    return verdict.late <= verdict.requests * (1 - QUANTILE)
+    tail = verdict.limit_p999_ms is None or verdict.p999_ms <= verdict.limit_p999_ms
+    return tail and verdict.late <= verdict.requests * (1 - QUANTILE)

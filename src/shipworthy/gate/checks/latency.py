@@ -17,6 +17,7 @@ def latency(promised: Serving, measured: LatencyVerdict | None, confidence: floa
         "p99_ms": measured.p99_ms,
         "p999_ms": measured.p999_ms,
         "limit_ms": measured.limit_ms,
+        "limit_p999_ms": measured.limit_p999_ms,
         "rate": measured.rate,
         "requests": measured.requests,
         "late": measured.late,
@@ -33,6 +34,10 @@ def _mismatch(promised: Serving, measured: LatencyVerdict, confidence: float) ->
     """How a measurement falls short of what is promised now; "" where it does not."""
     if measured.limit_ms > promised.p99_ms:
         return f"measured against {measured.limit_ms:g} ms, promised are {promised.p99_ms:g}"
+    tail = measured.limit_p999_ms
+    if promised.p999_ms is not None and (tail is None or tail > promised.p999_ms):
+        held = "was held to nothing" if tail is None else f"was held to {tail:g} ms"
+        return f"p99.9 {held}, promised are {promised.p999_ms:g} ms"
     if measured.rate < promised.rate:
         return f"measured at {measured.rate:g} requests a second, promised are {promised.rate:g}"
     if promised.first_ms is not None and (measured.cold_ms is None or measured.cold_ms > promised.first_ms):
