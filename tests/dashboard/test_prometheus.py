@@ -57,7 +57,9 @@ def test_before_anything_is_live_there_are_figures_too():
 
 @pytest.mark.needs("promtool")
 def test_the_rules_are_what_prometheus_takes(tmp_path):
-    (tmp_path / "rules.yml").write_text(written(samples.CONTRACT))
+    promised = msgspec.structs.replace(samples.CONTRACT.serving, p999_ms=50)
+    contract = msgspec.structs.replace(samples.CONTRACT, serving=promised)
+    (tmp_path / "rules.yml").write_text(written(contract))
     checked = subprocess.run(
         ["promtool", "check", "rules", "--lint-fatal", tmp_path / "rules.yml"],
         capture_output=True,
@@ -65,7 +67,9 @@ def test_the_rules_are_what_prometheus_takes(tmp_path):
         check=False,
     )
     assert checked.returncode == 0, checked.stderr
-    assert f"{len(rules(samples.CONTRACT))} rules found" in checked.stdout
+    assert f"{len(rules(samples.CONTRACT)) + 1} rules found" in checked.stdout
+    [tail] = [rule for rule in rules(contract) if rule.alert == "ShipworthySlowTail"]
+    assert ("0.999" in tail.expr, tail.expr.endswith("> 0.05")) == (True, True)
 
 
 def test_rules_ask_only_for_figures_that_there_are():

@@ -12,7 +12,6 @@ from tests.serving.conftest import ROW, Caller, Shop, contract, predict, request
 from shipworthy.models.runtimes.stand_in import stand_in_bundle
 from shipworthy.serving.launch import rehearse_server
 
-
 REQUESTS_200 = re.compile(r'shipworthy_requests_total\{[^}]*status="200"')
 
 

@@ -127,11 +127,14 @@ def _decided(
         return "undecided", f"{counted}, but {excuse}"
     if judgement == "blocked":
         return "blocked", f"{counted}, which shows {bound.name} over {limit:g} ms at {confidence:.0%} confidence"
-    allowed = late_allowed(load.requests, bound.quantile, confidence)
+    return "undecided", f"{counted}: {_doubt(load.requests, late, bound, confidence)}"
+
+
+def _doubt(requests: int, late: int, bound: Bound, confidence: float) -> str:
+    allowed = late_allowed(requests, bound.quantile, confidence)
     if allowed < 0:
-        needed = requests_needed(late, bound.quantile, confidence)
-        return "undecided", f"{counted}: too few to tell of {bound.name} (it takes {needed:,})"
-    return "undecided", f"{counted}: too close to {100 * (1 - bound.quantile):g}% to tell ({allowed} would have passed)"
+        return f"too few to tell of {bound.name} (it takes {requests_needed(late, bound.quantile, confidence):,})"
+    return f"too close to {100 * (1 - bound.quantile):g}% to tell ({allowed} would have passed)"
 
 
 def _plan(rate: float, seconds: float, confidence: float, quantile: float) -> tuple[int, float]:
