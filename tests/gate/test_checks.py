@@ -41,7 +41,7 @@ def test_a_purpose_that_somebody_wrote_passes_and_names_who_answers(contract):
 
 @pytest.mark.parametrize("key", ["decision", "owner"])
 def test_a_purpose_as_init_left_it_is_blocked_naming_the_key(contract, key):
-    proposed = tomllib.loads(proposal(study(SAMPLE), name="m", data="r", location="r.parquet"))["purpose"]
+    proposed = tomllib.loads(proposal(study(SAMPLE), name="m", data="r", source="file:r.parquet"))["purpose"]
     verdict = purpose(msgspec.structs.replace(contract.purpose, **{key: proposed[key]}))
     assert verdict.outcome == "blocked"
     assert verdict.reason.startswith(f"purpose.{key} still as")

@@ -25,6 +25,7 @@ from shipworthy.models.runtimes import load
 
 NUMERIC = [feature for feature in FEATURES if feature.name in NUMBERS]
 OTHER = NUMBERS[::-1]
+FEWER = [name for name in OTHER if name != "night"]
 MODELS = {
     "lightgbm": lambda: lightgbm.LGBMRegressor(n_estimators=20, verbose=-1, n_jobs=1),
     "xgboost": lambda: xgboost.XGBRegressor(n_estimators=20, n_jobs=1),
@@ -96,7 +97,36 @@ def test_columns_of_the_same_names_come_out_in_the_models_order(trained_on, name
         assert list(getattr(turned, "column_names", None) or turned.columns) == list(trained_on)
 
 
-@pytest.mark.parametrize("trained_on", [["a"], ["a", "b", "z"], ["a", "b", "c", "d"], ["a", "a", "b"], []])
+@pytest.fixture(params=[name for name in MODELS if name != "pipeline"])
+def on_fewer(request):
+    """Trained on some columns, in another order; the contract has one more, which only says when."""
+    model = MODELS[request.param]()
+    return request.param, model.fit(frame()[FEWER], delay(flights(0), 0))
+
+
+def test_a_feature_that_it_was_not_trained_on_is_kept_from_it(on_fewer):
+    _, model = on_fewer
+    rows = frame(5).assign(when=pd.Timestamp("2026-01-01"))
+    assert np.array_equal(own_call(model, "regression")(rows), model.predict(rows[FEWER]))
+    assert set(thresholds(model, frame(), NUMBERS)) <= set(FEWER)
+
+
+def test_every_runtime_keeps_it_from_it_too(trained):
+    model = MODELS["lightgbm"]().fit(frame()[FEWER], delay(flights(0), 0))
+    description = trained.package(model, NUMERIC)
+    found = {each.name: each.equal for each in description.runtimes}
+    assert found == {"onnx": True, "lightgbm": True, "python": True}, description.runtimes
+
+
+def test_a_pipeline_that_does_not_look_gets_what_its_first_step_needs():
+    made = make_pipeline(
+        FunctionTransformer(lambda rows: rows[FEWER] * rows[["night"]].to_numpy()), MODELS["lightgbm"]()
+    )
+    model = made.fit(frame(), delay(flights(0), 0))
+    assert np.array_equal(own_call(model, "regression")(frame(5)), model.predict(frame(5)))
+
+
+@pytest.mark.parametrize("trained_on", [["a", "b", "z"], ["a", "b", "c", "d"], ["a", "a", "b"], []])
 def test_a_table_with_other_columns_is_left_to_the_library(trained_on):
     table = pd.DataFrame({"c": [1], "b": [2], "a": [3]})
     assert reordered(trained_on, table) is table

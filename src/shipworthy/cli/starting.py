@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,7 +21,9 @@ def register(app: typer.Typer) -> None:
 
 
 def init(
-    sample: Annotated[Path, typer.Argument(help="A sample of the training data: Parquet or CSV.")],
+    sample: Annotated[
+        str, typer.Argument(help="The training data, or some of it: Parquet, CSV, a folder of them, a Delta table.")
+    ],
     target: Annotated[str | None, typer.Option(help="The column to predict; guessed if not given.")] = None,
     name: Annotated[str | None, typer.Option(help="The model's name; the sample's if not given.")] = None,
     project: Folder = HERE,

@@ -22,16 +22,16 @@ def proposal(
     *,
     name: str,
     data: str,
-    location: str,
+    source: str,
     function: str = "train:train",
     parameters: dict[str, Value] = EXAMPLES,
 ) -> str:
-    """The text of a `shipworthy.toml`. `data` is the argument of train, `location` its file beside the contract."""
+    """The text of a `shipworthy.toml`. `data` is the argument of train, `source` where it lies."""
     sections = (
         _model(study, name, function),
         _purpose(),
         _parameters(parameters),
-        _data(study, data, location),
+        _data(study, data, source),
         _labels(study),
         _features(study),
         _serving(study),
@@ -73,11 +73,14 @@ def _parameters(parameters: dict[str, Value]) -> Iterator[str]:
     yield from (f"{written_key(key)} = {written(value)}" for key, value in parameters.items())
 
 
-def _data(study: Study, data: str, location: str) -> Iterator[str]:
+def _data(study: Study, data: str, source: str) -> Iterator[str]:
     yield _line(f"[data.{data}]", "an argument of train")
-    yield f"source = {written('file:' + location)}"
+    yield f"source = {written(source)}"
     target = f"target = {written(study.target)}"
     yield _line(target, study.guessed) if study.guessed else target
+    for column in (column for column in study.columns if column.key):
+        yield _line(f"# id = {written(column.name)}", "if callers send it as id, served rows are found again by it")
+        break
     if study.time:
         yield _line(f"time = {written(study.time)}", "the newest rows by this column are held out")
     else:
@@ -103,7 +106,8 @@ def _features(study: Study) -> Iterator[str]:
 def _feature(column: Studied, width: int) -> str:
     if column.feature is None:
         return f"# {written(column.name)} {_comment(column.seen)}"
-    return f"{written_key(column.name):<{width}} = {_inline(column.feature)}  # {_comment(column.seen)}"
+    seen = f"{column.seen}; dates, taken as texts" if column.dates else column.seen
+    return f"{written_key(column.name):<{width}} = {_inline(column.feature)}  # {_comment(seen)}"
 
 
 def _comment(text: str) -> str:

@@ -28,6 +28,15 @@ _RESERVED = ("parameters", "seed")
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """Rows to study, and where they came from."""
+
+    name: str  # of the file or table, as in flights.parquet
+    source: str  # as a contract writes it: "file:data/flights.parquet", "delta:rents"
+    rows: pa.Table
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """What `write_project` has done."""
 
@@ -37,31 +46,43 @@ class Written:
 
 
 def propose(sample: Path, *, target: str | None = None, name: str | None = None, folder: Path | None = None) -> str:
-    """The text of a contract for a sample (Parquet, CSV), as it would stand in `folder` (else the current one).
+    """The text of a contract for a file (Parquet, CSV), as it would stand in `folder` (else the current one).
 
     NotFound, or WrongUse where it cannot be read or has nothing to predict.
     """
-    return _text(study(read_sample(sample), target), sample, name, folder or Path.cwd())
+    found = file_sample(sample, folder or Path.cwd())
+    return _text(study(found.rows, target), found, name)
+
+
+def file_sample(path: Path, folder: Path) -> Sample:
+    """A file's rows, as the contract of `folder` would name it. NotFound, WrongUse."""
+    return Sample(path.name, f"file:{location(path, folder)}", read_sample(path))
 
 
 def write_project(
-    sample: Path, folder: Path, *, target: str | None = None, name: str | None = None, frame: Frame = "pandas"
+    sample: Sample, folder: Path, *, target: str | None = None, name: str | None = None, frame: Frame = "pandas"
 ) -> Written:
     """Write `shipworthy.toml`, and `train.py` where there is none, into a folder.
 
     `frame` is the kind of table that `train.py` takes. WrongUse where there is a contract already.
     """
     contract, code = folder / FILE, folder / "train.py"
-    if contract.exists():
-        raise WrongUse(f"{contract} is there already and is never overwritten; move it away to begin anew")
-    studied = study(read_sample(sample), target)
-    text = _text(studied, sample, name, folder)
+    refuse_existing(folder)
+    studied = study(sample.rows, target)
+    text = _text(studied, sample, name)
     folder.mkdir(parents=True, exist_ok=True)
     there = code.exists()
     if not there:
-        _create(code, starter(studied, data=argument(sample), frame=frame))
+        _create(code, starter(studied, data=argument(sample.name), frame=frame))
     _create(contract, text)  # last: while it is missing, the command can simply be repeated
     return Written((contract, *(() if there else (code,))), (code,) if there else (), _said(studied))
+
+
+def refuse_existing(folder: Path) -> None:
+    """WrongUse where the folder has a contract."""
+    contract = folder / FILE
+    if contract.exists():
+        raise WrongUse(f"{contract} is there already and is never overwritten; move it away to begin anew")
 
 
 def read_sample(path: Path) -> pa.Table:
@@ -78,9 +99,9 @@ def read_sample(path: Path) -> pa.Table:
         raise WrongUse(f"{path} cannot be read: {error}") from None
 
 
-def argument(sample: Path) -> str:
+def argument(name: str) -> str:
     """The name of train's argument for a sample: its file's name as a Python name."""
-    stem = re.sub(r"\W+", "_", sample.name.partition(".")[0], flags=re.ASCII).strip("_").lower()
+    stem = re.sub(r"\W+", "_", name.partition(".")[0], flags=re.ASCII).strip("_").lower()
     if not stem or stem[0].isdigit() or keyword.iskeyword(stem) or stem in _RESERVED:
         stem = f"data_{stem}".rstrip("_")
     return stem
@@ -97,19 +118,19 @@ def _parquet(path: Path) -> pa.Table:
         return pa.Table.from_batches(batches, file.schema_arrow).slice(0, ROWS)
 
 
-def _text(studied: Study, sample: Path, name: str | None, folder: Path) -> str:
-    model = name if name is not None else _model_name(sample)
-    return proposal(studied, name=model, data=argument(sample), location=_location(sample, folder))
-
-
-def _model_name(sample: Path) -> str:
-    return re.sub(r"[^A-Za-z0-9]+", "-", sample.name.partition(".")[0])[:100].strip("-") or "model"
-
-
-def _location(sample: Path, folder: Path) -> str:
-    """Relative to the contract where the sample lies beside or below it, else absolute."""
-    absolute, base = sample.resolve(), folder.resolve()
+def location(path: Path, folder: Path) -> str:
+    """Relative to the contract where it lies beside or below it, else absolute."""
+    absolute, base = path.resolve(), folder.resolve()
     return absolute.relative_to(base).as_posix() if absolute.is_relative_to(base) else absolute.as_posix()
+
+
+def _text(studied: Study, sample: Sample, name: str | None) -> str:
+    model = name if name is not None else _model_name(sample.name)
+    return proposal(studied, name=model, data=argument(sample.name), source=sample.source)
+
+
+def _model_name(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "-", name.partition(".")[0])[:100].strip("-") or "model"
 
 
 def _create(path: Path, text: str) -> None:
@@ -122,6 +143,11 @@ def _said(studied: Study) -> tuple[str, ...]:
     why = f" ({studied.guessed}; another one: --target NAME)" if studied.guessed else ""
     said = [f"The target is {studied.target}{why}: {kind}."]
     said += [f"{column.name} is left out: it {column.seen}." for column in studied.columns if not column.feature]
+    said += [
+        f"{column.name} looks like dates and is read as texts: written as 2024-01-31 they would be times."
+        for column in studied.columns
+        if column.dates
+    ]
     if studied.time:
         said.append(f"The newest rows by {studied.time} are held out to judge the model.")
     said.append("Write down in [purpose] what is decided on the answers, and who answers for it.")

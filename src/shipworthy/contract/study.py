@@ -23,6 +23,7 @@ FEW = 20  # categories up to this many are listed
 CLASSES = 10  # a whole number with more values than this is predicted as a number
 _TARGETS = ("target", "label", "y", "class", "outcome", "truth")
 _IDENTIFIER = re.compile(r"(.*[_\s-])?(id|uuid|key|index)|unnamed: \d+|__index_level_\d+__", re.IGNORECASE)
+_DATE = r"^\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4}([ T]\d{1,2}:\d{2}.*)?$"
 _WHOLE = 2**53  # whole numbers beyond it are not told apart by a float
 
 
@@ -33,6 +34,8 @@ class Studied:
     name: str
     feature: Feature | None  # None: it is not proposed as an input
     seen: str  # what it holds, in words; why it is left out
+    key: bool = False  # another value in every row, none missing
+    dates: bool = False  # texts that look like dates, and are none to whoever reads the file
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,7 @@ def _column(name: str, column: Column) -> Studied:
     if kind is None:
         return Studied(name, None, f"is of type {column.type}, which no feature can have")
     if kind == "timestamp":
-        first, last = (value.cast(pa.string()).as_py() for value in pc.min_max(present).values())
+        first, last = (_instant(value.cast(pa.string()).as_py()) for value in pc.min_max(present).values())
         return Studied(
             name, None, f"tells when, from {first} to {last}; an input only if callers send it, as type timestamp"
         )
@@ -105,7 +108,7 @@ def _column(name: str, column: Column) -> Studied:
     nulls = len(column) - len(present)
     identifier = _identifier(name, kind, distinct, len(present))
     if identifier:
-        return Studied(name, None, identifier)
+        return Studied(name, None, identifier, key=distinct == len(column))
     if kind in ("float", "integer"):
         low, high, seen = _range(kind, present)
         feature = Feature(name=name, type=kind, nullable=nulls > 0, min=low, max=high)
@@ -113,7 +116,18 @@ def _column(name: str, column: Column) -> Studied:
         values = tuple(sorted(pc.unique(present).to_pylist())) if kind == "category" and distinct <= FEW else None
         feature = Feature(name=name, type=kind, nullable=nulls > 0, values=values)
         seen = f"{distinct:,} different values" if kind == "category" else f"true in {_share(pc.mean(present).as_py())}"
-    return Studied(name, feature, seen + (f", null in {_share(nulls / len(column))}" if nulls else ""))
+    seen += f", null in {_share(nulls / len(column))}" if nulls else ""
+    return Studied(name, feature, seen, dates=kind == "category" and _are_dates(present))
+
+
+def _are_dates(present: Column) -> bool:
+    """Whether texts are written as dates in a way that readers of CSV do not take for dates, such as 31/01/2024."""
+    return bool(pc.all(pc.match_substring_regex(present, _DATE)).as_py())
+
+
+def _instant(text: str) -> str:
+    """2013-01-01 00:00:00.000000 without what is all zeros."""
+    return re.sub(r"(:00)?\.0+$", "", text)
 
 
 def _identifier(name: str, kind: FeatureType, distinct: int, present: int) -> str:

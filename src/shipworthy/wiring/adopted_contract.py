@@ -11,7 +11,7 @@ from pathlib import Path
 
 from shipworthy.contract.proposal import proposal
 from shipworthy.contract.records import Value
-from shipworthy.contract.sample import argument
+from shipworthy.contract.sample import argument, location
 from shipworthy.contract.study import Study
 
 MOST = 30  # parameters that are proposed
@@ -40,8 +40,8 @@ def proposed_text(studied: Study, wanted: Wanted, parameters: Mapping[str, Value
     return proposal(
         studied,
         name=re.sub(r"[^A-Za-z0-9]+", "-", wanted.name)[:100].strip("-") or "model",
-        data=argument(sample),
-        location=_location(sample, wanted.folder),
+        data=argument(sample.name),
+        source=f"file:{location(sample, wanted.folder)}",
         parameters=_worth_writing(parameters),
     )
 
@@ -63,8 +63,3 @@ def _typed(text: str) -> Value:
     except ValueError:
         return text
     return value if isinstance(value, bool | int | float) else text
-
-
-def _location(sample: Path, folder: Path) -> str:
-    absolute, base = sample.resolve(), folder.resolve()
-    return absolute.relative_to(base).as_posix() if absolute.is_relative_to(base) else absolute.as_posix()

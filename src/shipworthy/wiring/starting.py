@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from shipworthy.contract.sample import write_project
+from shipworthy.contract.sample import refuse_existing, write_project
 from shipworthy.environments.freezing import freeze
 from shipworthy.environments.installed import find_python, look
+from shipworthy.wiring.sampling import sample_of
 
 LOCK = "requirements.lock"
 NEEDED = {"polars": ("polars", "scikit-learn"), "pandas": ("pandas", "pyarrow", "scikit-learn")}
@@ -22,12 +23,14 @@ class Started:
     said: tuple[str, ...]
 
 
-def start_project(folder: Path, sample: Path, *, target: str | None, name: str | None) -> Started:
+def start_project(folder: Path, sample: str, *, target: str | None, name: str | None) -> Started:
     """Write whatever a project lacks; nothing that is there is changed."""
+    refuse_existing(folder)
+    found = sample_of(sample, folder)
     installed = look(find_python(folder))
     frame = "polars" if installed.has("polars") and not installed.has("pandas") else "pandas"
     folder.mkdir(parents=True, exist_ok=True)
-    made = write_project(sample, folder, target=target, name=name, frame="polars" if frame == "polars" else "pandas")
+    made = write_project(found, folder, target=target, name=name, frame="polars" if frame == "polars" else "pandas")
     lock = folder / LOCK
     if lock.exists():
         return Started(made.files, (*made.kept, lock), made.said)

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from shipworthy.models.inside.order import reordered, trained_on
+from shipworthy.models.inside.order import own_columns
 
 MOST = 10_000  # thresholds of a feature
 
@@ -29,7 +29,7 @@ def thresholds(model: Any, probes: Any, features: list[str]) -> dict[str, list[f
 
 
 def _found(model: Any, probes: Any, features: list[str]) -> dict[str, list[float]]:
-    table, tree_model = reordered(trained_on(model), probes), model
+    table, tree_model = own_columns(model, probes), model
     while hasattr(tree_model, "steps"):
         for _, step in tree_model.steps[:-1]:
             if step is not None and step != "passthrough":
