@@ -40,7 +40,7 @@ def _say(found: EndpointCheck) -> None:
         (
             ("contract", found.contract),
             ("dialect", found.dialect),
-            ("promised", f"p99 ≤ {found.promised.p99_ms:g} ms at {found.promised.rate:g} requests/s{declared}"),
+            ("promised", f"{found.promised.words}{declared}"),
         ),
     )
     say(marked(found.shape.outcome, f"answers  {found.shape.reason}"))

@@ -69,7 +69,6 @@ def rehearse(
     opened = open_project(project, needs="serving")
     with Progress(json).shown() as report:
         entry, rehearsal = rehearse_project(opened, report, quick=quick, model_ms=model_ms)
-    serving = opened.contract.serving
     if json:
         say_json({"id": entry.id, "rehearsal": rehearsal})
     else:
@@ -78,7 +77,7 @@ def rehearse(
             "",
             ("what", "figure"),
             (
-                ("promised", f"p99 ≤ {serving.p99_ms:g} ms at {serving.rate:g} requests/s"),
+                ("promised", opened.contract.serving.promise),
                 ("the platform's own p99", f"{rehearsal.platform_ms:.2f} ms"),
                 ("highest rate that keeps the SLA", f"{rehearsal.highest_rate:,.0f} requests/s"),
                 ("latency budget for the model", f"{rehearsal.budget_ms:.2f} ms a call"),

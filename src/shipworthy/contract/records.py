@@ -126,6 +126,12 @@ class Serving(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     port: int = 8080
     event_time: str | None = None  # a timestamp feature; None = arrival
 
+    @property
+    def promise(self) -> str:
+        """What callers may rely on, as it is shown."""
+        tail = "" if self.p999_ms is None else f", p99.9 ≤ {self.p999_ms:g} ms"
+        return f"p99 ≤ {self.p99_ms:g} ms{tail} at {self.rate:g} requests/s"
+
 
 class Recording(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[recording]: how predictions reach the Delta table."""

@@ -49,13 +49,13 @@ def read_view(
     qualities = newest_quality(ledger, model)
     releases = tuple(_release(ledger, entry.decode(Release)) for entry in ledger.entries("release", model))
     live = aliases.current(model, "live")
-    serving, monitoring = contract.serving, contract.monitoring
+    monitoring = contract.monitoring
     return StatusView(
         model=model,
         decision=contract.purpose.decision,
         owner=contract.purpose.owner,
         metric=contract.gate.metric,
-        sla=f"p99 ≤ {serving.p99_ms:g} ms at {serving.rate:g} requests/s",
+        sla=contract.serving.promise,
         enforcement=contract.gate.enforcement,
         live=next((release for release in releases if release.number == live), None),
         previous=aliases.current(model, "previous"),

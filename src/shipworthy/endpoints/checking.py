@@ -62,11 +62,12 @@ def check_endpoint(url: str, question: Question, report: Report) -> EndpointChec
     if verdict is not None:
         parts.append(("SLA", _of(verdict), verdict.reason))
     outcome, reason = _together(parts)
+    promised = question.serving
     return EndpointCheck(
         url=url,
         dialect=question.dialect.name,
         contract=question.contract,
-        promised=Promised(question.serving.p99_ms, question.serving.rate, question.declared),
+        promised=Promised(promised.p99_ms, promised.rate, question.declared, promised.p999_ms),
         outcome=outcome,
         reason=reason,
         shape=shaped,
@@ -78,12 +79,13 @@ def check_endpoint(url: str, question: Question, report: Report) -> EndpointChec
 
 def words(verdict: LatencyVerdict) -> str:
     """The SLA's verdict as one statement."""
-    claim = f"p99 ≤ {verdict.limit_ms:g} ms at {verdict.rate:g}/s"
+    tail = "" if verdict.limit_p999_ms is None else f", p99.9 ≤ {verdict.limit_p999_ms:g} ms"
+    claim = f"p99 ≤ {verdict.limit_ms:g} ms{tail} at {verdict.rate:g}/s"
     if verdict.outcome == "passed":
         return f"{claim} with {verdict.confidence:.0%} confidence over {verdict.requests:,} requests"
     if verdict.outcome == "undecided":
         return f"could not decide whether {claim}"
-    return f"not {claim}: {verdict.late:,} of {verdict.requests:,} requests were late or failed"
+    return f"not {claim}: {verdict.reason}"
 
 
 def _measured(caller: Caller, question: Question) -> LatencyVerdict:

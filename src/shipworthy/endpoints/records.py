@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from shipworthy.contract.records import Serving
 from shipworthy.registry.records import LatencyVerdict
 
 Outcome = Literal["passed", "blocked", "undecided"]
@@ -51,6 +52,12 @@ class Promised(msgspec.Struct, frozen=True):
     p99_ms: float
     rate: float
     declared: bool  # False: by nobody; the defaults of a contract
+    p999_ms: float | None = None
+
+    @property
+    def words(self) -> str:
+        """As it is shown."""
+        return Serving(p99_ms=self.p99_ms, p999_ms=self.p999_ms, rate=self.rate).promise
 
 
 class EndpointCheck(msgspec.Struct, frozen=True):
