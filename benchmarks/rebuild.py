@@ -1,11 +1,13 @@
 """Which rung a rebuild reaches: each family here, with other threads, under other settings, and in a container.
 
-    python benchmarks/rebuild.py [--quick] [--torch] [--json FILE]
+    python benchmarks/rebuild.py [--quick] [--container] [--torch] [--families NAME,NAME] [--json FILE]
 
 Each family is trained once, as a run, and made again from its record alone in a fresh environment: on this machine as
 it is, with two threads where the run had one, and with another HOME, time zone and locale around it. A container needs
-docker or podman, and SHIPWORTHY_BASE_IMAGE to say what to retrain in; where one is missing the row says so. `--torch`
-adds a network of torch, whose environment is several hundred megabytes at least.
+docker or podman, and SHIPWORTHY_BASE_IMAGE to say what to retrain in; where one is missing the row says so.
+`--container` makes a base itself, as tests/wiring/containers.py does, from Debian's packages: it takes mmdebstrap,
+buildah, podman and runc. `--torch` adds a network of torch, in a project of its own: its environment is several
+gigabytes. What is found is written to `--json` after every family, so that a run that is cut short has its rows.
 
 Recipes are written as users write them: with a seed, and whatever number of threads the library chooses. What a run and
 its sandbox cost beside the bare script is measured by benchmarks/training.py, and shown here too.
@@ -16,6 +18,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import importlib.util
 import json
 import os
 import shutil
@@ -37,6 +40,7 @@ from shipworthy.environments import builder
 from shipworthy.lineage.records import Rebuild, Run
 from shipworthy.models.bundle import write_description
 from shipworthy.models.records import BundleDescription, RuntimeVerdict
+from shipworthy.registry.signing import signing_key
 from shipworthy.store.layout import Layout
 from shipworthy.store.ledger import Entry, Ledger
 from shipworthy.store.objects import Objects
@@ -60,6 +64,9 @@ FAMILIES = {
 }
 QUICK = ("RandomForest", "XGBoost", "CatBoost")
 TORCH = {"torch": "network"}
+TORCH_VERSION = "torch==2.13.0"
+ENGINE = Path(__file__).resolve().parents[1] / "tests" / "wiring" / "containers.py"
+MAKES_A_BASE = ("mmdebstrap", "buildah", "podman", "runc")
 RECIPES = '''
 import numpy as np
 import pandas as pd
@@ -218,16 +225,20 @@ def main() -> None:
     """Train each family, rebuild it in each setting, print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="three families, fewer rows")
+    parser.add_argument("--container", action="store_true", help="make a base from Debian's packages, and use that")
     parser.add_argument("--torch", action="store_true", help="a network of torch too; its environment is large")
+    parser.add_argument("--families", default="", metavar="NAME,…", help="these alone, by their recipes")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     options = parser.parse_args()
-    families = {name: FAMILIES[name] for name in QUICK} if options.quick else FAMILIES
-    families = {**families, **(TORCH if options.torch else {})}
+    found: list[dict[str, Any]] = []
     rows, trees = (4_000, 20) if options.quick else (50_000, 100)
-    with tempfile.TemporaryDirectory() as folder:
-        place = Project(Path(folder) / "project", rows, ["torch==2.13.0"] if options.torch else [])
-        found = [row for name, recipe in families.items() for row in place.rows_of(name, recipe, trees)]
-        place.state.ledger.close()
+    with tempfile.TemporaryDirectory() as folder, based(Path(folder), make=options.container):
+        for families, more in chosen(parser, options):
+            place = Project(Path(folder) / ("project" if not more else "torch"), rows, more)
+            for name, recipe in families.items():
+                found += place.rows_of(name, recipe, trees)
+                keep(options.json, {"rows": found})
+            place.state.ledger.close()
     print(as_markdown(found))
     with tempfile.TemporaryDirectory() as folder:
         given = (30_000, 20, 1) if options.quick else (300_000, 100, 3)
@@ -237,31 +248,84 @@ def main() -> None:
         f"\nrecording: bare script {bare:.2f} s, run {closed:.2f} s: {over:+.2f} s where 3% + 1 s are {allowed:.2f} s, "
         f"{closed - opened:+.2f} s of it by the sandbox"
     )
-    if options.json:
-        overhead = {
-            "bare_s": bare,
-            "run_s": closed,
-            "run_without_sandbox_s": opened,
-            "over_s": over,
-            "allowed_s": allowed,
-        }
-        options.json.write_text(json.dumps({"rows": found, "overhead": overhead}, indent=1))
+    overhead = {
+        "bare_s": bare,
+        "run_s": closed,
+        "run_without_sandbox_s": opened,
+        "over_s": over,
+        "allowed_s": allowed,
+    }
+    keep(options.json, {"rows": found, "overhead": overhead})
+
+
+def chosen(
+    parser: argparse.ArgumentParser, options: argparse.Namespace
+) -> list[tuple[dict[str, str], tuple[str, ...]]]:
+    """Families by name with their recipes, and what their project's lock holds beside the common one."""
+    wanted = {each.strip() for each in options.families.split(",") if each.strip()}
+    unknown = wanted - {*FAMILIES.values(), *TORCH.values()}
+    if unknown:
+        known = ", ".join([*FAMILIES.values(), *TORCH.values()])
+        parser.error(f"--families {', '.join(sorted(unknown))}: expected some of {known}")
+    usual = {name: FAMILIES[name] for name in QUICK} if options.quick else FAMILIES
+    common = {name: recipe for name, recipe in FAMILIES.items() if recipe in wanted} if wanted else usual
+    projects: list[tuple[dict[str, str], tuple[str, ...]]] = [(common, ())] if common else []
+    if options.torch or wanted & set(TORCH.values()):
+        projects.append((TORCH, (TORCH_VERSION,)))
+    return projects
+
+
+def keep(file: Path | None, figures: dict[str, Any]) -> None:
+    """Write what is known by now, where that was asked for."""
+    if file is not None:
+        file.write_text(json.dumps(figures, indent=1))
+
+
+@contextlib.contextmanager
+def based(folder: Path, *, make: bool) -> Iterator[None]:
+    """With a base to retrain in: the one that the setting names, or one that is made here and goes again."""
+    missing = [program for program in MAKES_A_BASE if shutil.which(program) is None]
+    if not make or missing:
+        if make:
+            print(f"--container: {', '.join(missing)} missing, so that no base is made", file=sys.stderr)
+        yield
+        return
+    print("a base image from Debian's packages …", file=sys.stderr)
+    spec = importlib.util.spec_from_file_location("containers", ENGINE)
+    assert spec is not None
+    assert spec.loader is not None
+    containers = importlib.util.module_from_spec(spec)
+    sys.modules["containers"] = containers
+    spec.loader.exec_module(containers)
+    (folder / "engine").mkdir()
+    engine = containers.engine(folder / "engine", dict(os.environ))
+    before = dict(os.environ)
+    os.environ |= {**engine.settings, "SHIPWORTHY_BASE_IMAGE": engine.base}
+    try:
+        yield
+        if engine.settings:  # layers are mounted while anything uses them: the folder could not be removed
+            subprocess.run(["buildah", "rmi", "--all", "--force"], capture_output=True, check=False)
+    finally:
+        os.environ.clear()
+        os.environ |= before
 
 
 class Project:
     """A user's folder with recipes, data and a lock that holds every family's library."""
 
-    def __init__(self, folder: Path, rows: int, more: list[str]) -> None:
+    def __init__(self, folder: Path, rows: int, more: tuple[str, ...]) -> None:
         self.folder = folder
         (folder / "data").mkdir(parents=True)
         (folder / "recipes.py").write_text(RECIPES)
         (folder / "shipworthy.toml").write_text(CONTRACT)
-        libraries = ["catboost", "xgboost", *more]
+        libraries = more or ("catboost", "xgboost")
         (folder / "requirements.lock").write_bytes(builder.lock_with(training.LOCK, libraries).read_bytes())
         pq.write_table(made(rows), folder / "data" / "rows.parquet")
         layout = Layout(folder)
         prepare(layout)
-        self.state = State(layout, Ledger(layout.ledger_url), Objects(layout.objects))
+        self.state = State(
+            layout, Ledger(layout.ledger_url), Objects(layout.objects), lambda: signing_key(layout.state)
+        )
         builder.build(folder / "requirements.lock")
 
     def rows_of(self, family: str, recipe: str, trees: int) -> list[dict[str, Any]]:

@@ -26,6 +26,7 @@ import pyarrow.parquet as pq
 
 from shipworthy.contract.records import Contract, DataSource, Feature, Model, Purpose, Retraining
 from shipworthy.environments import builder, execution
+from shipworthy.registry.signing import signing_key
 from shipworthy.store.layout import Layout
 from shipworthy.store.ledger import Ledger
 from shipworthy.store.objects import Objects
@@ -94,7 +95,7 @@ def measured(folder: Path, rows: int, rounds: int, turns: int) -> tuple[float, f
     (folder / "bare.txt").write_text(BARE.replace("ROUNDS", str(rounds)))
     layout = Layout(folder)
     prepare(layout)
-    state = State(layout, Ledger(layout.ledger_url), Objects(layout.objects))
+    state = State(layout, Ledger(layout.ledger_url), Objects(layout.objects), lambda: signing_key(layout.state))
     python = builder.interpreter(builder.build(folder / "requirements.lock"))
     bare_script(folder, python)  # its imports are compiled, and its files are in memory, from here on
     run(state, rounds)  # which keeps what it compiles elsewhere

@@ -19,6 +19,7 @@ from shipworthy.contract.records import Contract, DataSource, Feature, Gate, Mod
 from shipworthy.environments import builder
 from shipworthy.environments.requirements import names, without
 from shipworthy.lineage.records import Rebuild
+from shipworthy.registry.signing import signing_key
 from shipworthy.store.layout import Layout
 from shipworthy.store.ledger import Entry, Ledger
 from shipworthy.store.objects import Objects
@@ -95,7 +96,9 @@ class Planted:
         pq.write_table(flights(), folder / "data" / "flights.parquet")
         layout = Layout(folder)
         prepare(layout)
-        self.state = State(layout, Ledger(layout.ledger_url), Objects(layout.objects))
+        self.state = State(
+            layout, Ledger(layout.ledger_url), Objects(layout.objects), lambda: signing_key(layout.state)
+        )
 
     def contract(
         self,

@@ -39,6 +39,7 @@ from shipworthy.refresh.records import Refresh, Trigger
 from shipworthy.registry.records import (
     AliasChange,
     Attachment,
+    Attested,
     LatencyVerdict,
     Rehearsal,
     Release,
@@ -80,6 +81,7 @@ KINDS = {
     "tracked": Tracked,
     "verdict": Verdict,
     "waiver": Waiver,
+    "statement": Attested,
     "wheels": Wheels,
 }
 PARTS = {

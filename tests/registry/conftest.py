@@ -6,6 +6,7 @@ from shipworthy.clock import DAY
 from shipworthy.contract.records import Contract, DataSource, Feature, Gate, Model, Purpose
 from shipworthy.lineage.records import CodeSnapshot, Cut, DataPin, Environment, Rebuild, Run
 from shipworthy.models.records import BundleDescription
+from shipworthy.registry.attesting import record_rebuild, record_run
 from shipworthy.registry.records import Verdict
 from shipworthy.registry.releases import Evidence, Releases
 from shipworthy.registry.signing import signing_key
@@ -73,10 +74,10 @@ def contract():
 
 
 @pytest.fixture
-def make_run(ledger, objects, contract, tmp_path):
-    """Records a run with a small bundle; `seed` makes it another one."""
+def make_run(ledger, objects, contract, key, tmp_path):
+    """Records a run with a small bundle, signed or as old ones are; `seed` makes it another one."""
 
-    def make(seed=13, version=12, contract=contract):
+    def make(seed=13, version=12, contract=contract, signed=True):
         bundle = tmp_path / f"bundle-{seed}-{version}"
         (bundle / "runtimes" / "onnx").mkdir(parents=True, exist_ok=True)
         description = BundleDescription(
@@ -107,7 +108,7 @@ def make_run(ledger, objects, contract, tmp_path):
             files=objects.put_tree(bundle), model_digest=digest.of_file(bundle / "model.pkl"), canonical_digest=SHA,
             prediction_digest=SHA, seconds=1.5, started=1000, finished=2000,
         )  # fmt: skip
-        return ledger.append("run", contract.name, run)
+        return record_run(ledger, run, key) if signed else ledger.append("run", contract.name, run)
 
     return make
 
@@ -118,12 +119,14 @@ def passed():
 
 
 @pytest.fixture
-def rebuilt(ledger):
-    """Records that a run was made again."""
+def rebuilt(ledger, key):
+    """Records that a run was made again, signed or as old ones are."""
 
-    def make(run, rung="bit-identical"):
+    def make(run, rung="bit-identical", signed=True):
         environment = run.decode(Run).environment
         record = Rebuild(1, run.id, rung, "prediction-identical", 0.0, (), 1.0, 3000, environment)
+        if signed:
+            return record_rebuild(ledger, record, key)
         return ledger.append("rebuild", run.model, record, subject=run.id)
 
     return make
@@ -133,8 +136,8 @@ def rebuilt(ledger):
 def make_release(releases, key, make_run, passed, rebuilt):
     """Records and releases a run."""
 
-    def make(**changes):
-        run = make_run(**changes)
-        return releases.release(run, Evidence(passed, CHECKS, rebuilt(run).id), key)
+    def make(signed=True, **changes):
+        run = make_run(signed=signed, **changes)
+        return releases.release(run, Evidence(passed, CHECKS, rebuilt(run, signed=signed).id), key)
 
     return make

@@ -73,6 +73,8 @@ def test_a_copied_folder_tells_what_was_proven_without_a_database(folder, truste
         ("manifest.dsse.json", key.id),
         ("provenance.dsse.json", key.id),
         ("rebuild.dsse.json", key.id),
+        ("made/run.dsse.json", key.id),
+        ("made/rebuild.dsse.json", key.id),
     ]
     assert (proof.rebuild.rung, proof.rebuild.run) == ("bit-identical", proof.run)
     assert [each.name for each in proof.inputs] == ["code", "environment", "flights"]
@@ -184,3 +186,27 @@ def test_what_was_released_is_in_the_statement_about_the_rebuild(make_release, o
     assert {each.name: each.digest["sha256"] for each in statement.subject} == {f.path: f.digest for f in run.files}
     assert statement.predicate["inputAttestations"][0]["digest"]["sha256"] == release.statement
     assert statement.predicate["verifiedLevels"] == ["SHIPWORTHY_BIT_IDENTICAL"]
+
+
+def test_what_was_signed_at_training_has_to_tell_the_release_s_story(
+    folder, make_release, releases, layout, trusted, key, sign_again, tmp_path
+):
+    make_release(seed=14)
+    other = releases.materialise(layout, "flight-delay", 2, trusted).folder
+    for name, says in (
+        ("made/run.dsse.json", r"made/run\.dsse\.json was signed for something else: the run is run-"),
+        ("made/rebuild.dsse.json", "was signed for something else: the id of the rebuild is rebuild-"),
+    ):
+        copy = shutil.copytree(folder, tmp_path / name.replace("/", "-"))
+        shutil.copy(other / name, copy / name)
+        sign_again(copy)
+        with pytest.raises(Tampered, match=says):
+            prove(copy, trusted)
+    swapped = shutil.copytree(folder, tmp_path / "swapped")
+    path = swapped / "made" / "run.dsse.json"
+    said = read_statement(open_envelope(path.read_bytes(), trusted, "it").payload, PROVENANCE)
+    said.predicate["buildDefinition"]["resolvedDependencies"][2]["digest"]["sha256"] = "0" * 64
+    path.write_bytes(key.sign(said))
+    sign_again(swapped)
+    with pytest.raises(Tampered, match="the digest of flights is 0000"):
+        prove(swapped, trusted)

@@ -13,6 +13,7 @@ import pytest
 from training.as_it_is import described
 
 from shipworthy.contract.records import Contract, DataSource, Feature, Model, Purpose, Retraining
+from shipworthy.registry.signing import signing_key
 from shipworthy.store.layout import Layout
 from shipworthy.store.ledger import Ledger
 from shipworthy.store.objects import Objects
@@ -62,7 +63,9 @@ class Project:
         pq.write_table(flights(), folder / "data" / "flights.parquet")
         layout = Layout(folder)
         prepare(layout)
-        self.state = State(layout, Ledger(layout.ledger_url), Objects(layout.objects))
+        self.state = State(
+            layout, Ledger(layout.ledger_url), Objects(layout.objects), lambda: signing_key(layout.state)
+        )
 
     def contract(self, recipe: str, **changes: Any) -> Contract:
         """The contract of one of the recipes."""

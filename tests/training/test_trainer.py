@@ -151,9 +151,12 @@ def test_a_killed_training_leaves_no_run_and_the_next_one_goes_through_and_sweep
         "from training import conftest; from pathlib import Path\n"
         "from shipworthy.store.layout import Layout; from shipworthy.store.ledger import Ledger\n"
         "from shipworthy.store.objects import Objects; from shipworthy.training.making import State\n"
+        "from shipworthy.registry.signing import signing_key\n"
         "project = conftest.Project.__new__(conftest.Project); project.folder = Path(sys.argv[1])\n"
         "layout = Layout(project.folder)\n"
-        "project.state = State(layout, Ledger(layout.ledger_url), Objects(layout.objects))\n"
+        "project.state = State(\n"
+        "    layout, Ledger(layout.ledger_url), Objects(layout.objects), lambda: signing_key(layout.state)\n"
+        ")\n"
         "project.train(project.contract('trees'), report=lambda step, done: print(step, flush=True))\n"
     )
     here = str(Path(__file__).parents[1])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import sqlite3
 import subprocess
 from pathlib import Path
 
@@ -34,6 +36,7 @@ def test_what_was_proven_is_said_and_the_level_comes_from_the_evidence(elsewhere
     assert (said["model"], said["number"], said["proven"]) == ("patients", 1, True)
     assert said["rebuild"]["run"] == said["run"]
     assert all(verdict["outcome"] == "passed" for verdict in said["verdicts"])
+    assert [each["file"] for each in said["statements"]][3:] == ["made/run.dsse.json", "made/rebuild.dsse.json"]
     assert said["slsa"]["level"] == 1
     assert elsewhere.json("verify", received, "--service", public, "--level", 2)["slsa"]["level"] >= 2
     told = elsewhere.run("verify", received, "--trust", public).out
@@ -60,3 +63,44 @@ def test_every_way_not_to_be_what_was_signed_is_refused(elsewhere, received, pub
     )
     (received / "model.pkl").write_bytes(b"another")
     assert "model.pkl was changed after" in elsewhere.run("verify", received, "--trust", public, code=1).err
+
+
+def test_a_run_its_rebuilds_and_a_release_are_verified_by_name(user, public):
+    said = user.json("verify", "@1")
+    assert (said["number"], said["proven"]) == (1, True)
+    run = said["run"]
+    found = user.json("verify", run)
+    assert [each["kind"] for each in found["held"]][:2] == ["run", "rebuild"]
+    assert len({each["key"] for each in found["held"]}) == 1
+    assert found["objects"] > 3
+    assert user.json("verify", found["held"][1]["id"]) == found  # a rebuild is that of its run
+    told = user.run("verify", run, "--trust", public).out
+    assert f"{run} is as {found['held'][0]['key'][:16]} signed it when it was made" in told
+    assert "are asked of a release" in user.run("verify", run, "--proven", code=2).err
+    assert "there is no folder received, and nothing is called" in user.run("verify", "received", code=2).err
+    assert "signed: as it was made, by" in user.run("lineage", run).out
+    assert f"run and rebuild signed by {found['held'][0]['key'][:16]}" in user.run("status").out
+
+
+def test_a_run_with_a_changed_object_statement_or_record_is_refused_and_not_released(user):
+    run = user.json("verify", "@1")["run"]
+    model = json.loads(user.run("show", run).out)["record"]["model_digest"]
+    ledger = user.layout.state / "ledger.db"
+    path = user.layout.state / "objects" / "sha256" / model[:2] / model[2:]
+    whole = path.read_bytes()
+    path.write_bytes(b"another")
+    assert "was changed" in user.run("verify", run, code=1).err
+    path.write_bytes(whole)
+    with sqlite3.connect(ledger) as connection:  # what makes it look like one of before statements
+        connection.execute("delete from entries where kind = 'statement' and subject = ?", (run,))
+        connection.execute("delete from entries where kind = 'release'")
+    connection.close()
+    assert "put into the ledger by hand" in user.run("verify", run, code=1).err
+    assert "put into the ledger by hand" in user.run("release", run, code=1).err
+    with sqlite3.connect(ledger) as connection:
+        connection.execute("delete from entries where kind = 'statement'")
+    connection.close()
+    assert "nobody signed what it was made from" in user.run("verify", run, code=3).err
+    assert user.json("release", run)["run"] == run  # what is older is released as before
+    assert "run not signed as it was made, rebuild not signed as it was made" in user.run("status").out
+    assert "signed: not as it was made" in user.run("lineage", run).out

@@ -102,9 +102,14 @@ def _run(run: RunLineage) -> Tree:
         sandbox="; ".join((run.sandbox, *(f"refused: {each}" for each in run.refused))),
         parameters=_pairs({**run.parameters, "seed": run.seed}),
         metrics=_pairs(run.metrics),
-        made_again="" if made is None else f"{made.rung}, {made.id}",
+        signed=_signed(run.signed_by),
+        made_again="" if made is None else f"{made.rung}, {made.id}, {_signed(made.signed_by)}",
         releases=", ".join(f"@{number}" for number in run.releases),
     )
+
+
+def _signed(key: str) -> str:
+    return f"as it was made, by {key[:16]}" if key else "not as it was made"
 
 
 def _forward(found: Forward) -> Tree:

@@ -14,6 +14,7 @@ from shipworthy.errors import WrongUse
 
 if TYPE_CHECKING:
     from shipworthy.registry.chain import Proof
+    from shipworthy.wiring.verifying import Record
 
 
 def register(app: typer.Typer) -> None:
@@ -23,7 +24,12 @@ def register(app: typer.Typer) -> None:
 
 
 def verify(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A release's folder, wherever it was copied to.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="WHAT", help="A release's folder, wherever it was copied to; in a project, a release or a run."
+        ),
+    ],
     trust: Annotated[
         list[Path] | None,
         typer.Option(help="A public key to believe, or a folder of them; this machine's trusted keys if not given."),
@@ -33,14 +39,17 @@ def verify(
     ] = None,
     proven: Annotated[bool, typer.Option("--proven", help="Refuse a release that was signed as unproven.")] = False,
     level: Annotated[int | None, typer.Option(min=1, max=3, help="Refuse a lower level of SLSA's build track.")] = None,
+    project: Folder = HERE,
     json: Json = False,
 ) -> None:
-    """Hold a release's folder against its signed statements; needs no project and no database."""
-    from shipworthy.wiring.verifying import verify_folder  # noqa: PLC0415 - start-up time
+    """Hold a release, or a run and its rebuilds, against signed statements; a folder needs no project."""
+    from shipworthy.wiring import verifying  # noqa: PLC0415 - start-up time
 
-    proof = verify_folder(folder, trust=trust or (), services=service or (), proven=proven, level=level)
+    proof = verifying.verify(what, project, trust=trust or (), services=service or (), proven=proven, level=level)
     if json:
         say_json(proof)
+    elif isinstance(proof, verifying.Record):
+        _say_record(proof)
     else:
         _say_proof(proof)
 
@@ -103,6 +112,17 @@ def image(  # noqa: PLR0913 - one for each option
         if made.verdict is not None:
             say(marked(made.verdict.outcome, f"{made.verdict.check:<14} {made.verdict.reason}"))
     imaging.hold(made)
+
+
+def _say_record(record: Record) -> None:
+    for each in record.held:
+        name = f"{each.id}{f', {each.rung},' if each.rung else ''}"
+        if each.key:
+            say(marked("passed", f"{name} is as {each.key[:16]} signed it when it was made"))
+        else:
+            say(marked("undecided", f"{name} was not signed: it is older than such statements"))
+    size = f"{record.bytes / 2**20:.1f} MB"
+    say(marked("passed", f"{record.objects} objects, {size}, each with the digest that the record says"))
 
 
 def _say_proof(proof: Proof) -> None:

@@ -35,14 +35,14 @@ def train(
     """Train the model in its locked environment and record what it was made from."""
     from shipworthy.lineage.records import Run  # noqa: PLC0415 - start-up time
     from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
-    from shipworthy.wiring.training import train_project  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.training import signer_of, train_project  # noqa: PLC0415 - start-up time
 
     opened = open_project(project)
     with telling(opened), Progress(json).shown() as report:
         entry = train_project(opened, report, changes=_changes(set_ or []))
-    run = entry.decode(Run)
+    run, signer = entry.decode(Run), signer_of(opened, entry)
     if json:
-        say_json({"id": entry.id, "run": run})
+        say_json({"id": entry.id, "run": run, "signed_by": signer})
         return
     table(
         "",
@@ -61,6 +61,7 @@ def train(
             ),
             ("metrics", ", ".join(f"{name} {value:.4f}" for name, value in run.metrics.items()) or "none reported"),
             ("trained in", f"{run.seconds:.1f} s"),
+            ("signed by", signer),
         ),
     )
     say(f"Next: [bold]shipworthy rebuild {entry.id}[/], or [bold]shipworthy ship[/] for all that remains.")
@@ -94,6 +95,7 @@ def rebuild(
     from shipworthy.training.rebuild import How  # noqa: PLC0415 - start-up time
     from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
     from shipworthy.wiring.rebuilding import rebuild_in  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.training import signer_of  # noqa: PLC0415 - start-up time
 
     opened = open_project(project)
     with telling(opened), Progress(json).shown() as report:
@@ -101,7 +103,7 @@ def rebuild(
     record = entry.decode(Rebuild)
     good = reaches(record.rung, record.wanted)
     if json:
-        say_json({"id": entry.id, "rebuild": record})
+        say_json({"id": entry.id, "rebuild": record, "signed_by": signer_of(opened, entry)})
     else:
         say(marked("passed" if good else "blocked", f"{record.run}: {record.rung}; asked for {record.wanted}"))
         say_plain(*(f"  {difference}" for difference in record.differences))

@@ -82,6 +82,8 @@ def _say_release(release: ReleaseView, previous: int | None) -> None:
     before = f"; previous is @{previous}" if previous is not None else ""
     say(marked("passed" if release.proven else "waived", f"@{release.number} is live, {proof}, {release.run}{before}"))
     say("  " + marked("passed" if "landlock" in release.sandbox else "waived", f"{'sandbox':<14} {release.sandbox}"))
+    signed = "passed" if "not signed" not in release.signed else "waived"
+    say("  " + marked(signed, f"{'statements':<14} {release.signed}"))
     for check in release.checks:
         say("  " + marked(check.outcome, f"{check.check:<14} {check.reason}"))
 

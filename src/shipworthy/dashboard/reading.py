@@ -25,6 +25,7 @@ from shipworthy.monitoring.skew_watch import KIND as SKEW_LOOK
 from shipworthy.refresh.records import Refresh, Trigger
 from shipworthy.registry.aliases import Aliases
 from shipworthy.registry.attaching import proven_since, said
+from shipworthy.registry.attesting import signers
 from shipworthy.registry.records import Release
 from shipworthy.registry.retirements import retirement_of
 from shipworthy.store.ledger import Ledger
@@ -120,6 +121,7 @@ def _release(ledger: Ledger, release: Release) -> ReleaseView:
         since="" if attached is None else said(attached),
         retired="" if ended is None else f"retired by {ended.by}: {ended.because}",
         sandbox=_sandbox(ledger, release),
+        signed=signers(ledger, ledger.get(release.run), ledger.get(release.rebuild) if release.rebuild else None),
     )
 
 

@@ -29,6 +29,7 @@ class ReleaseView(msgspec.Struct, frozen=True):
     since: str = ""  # of an unproven one: the training that was attached and makes it again
     retired: str = ""  # by whom and why; "" where it is not
     sandbox: str = "not recorded"  # what held its training to the declared inputs; "off"
+    signed: str = ""  # who signed its run and its rebuild as they were made, in words
 
 
 class EvidenceView(msgspec.Struct, frozen=True):

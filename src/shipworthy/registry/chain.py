@@ -6,7 +6,7 @@ very provenance. Each is signed. Here they have to tell one story: the same rele
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,25 @@ from shipworthy.errors import Refused, Tampered
 from shipworthy.lineage.records import RUNGS
 from shipworthy.lineage.statement import PROVENANCE, VERIFICATION, Resource, Statement, read_statement
 from shipworthy.registry import rebuilt, slsa
-from shipworthy.registry.manifest import ATTACHED_FILE, ENVELOPE_FILE, PROVENANCE_FILE, REBUILD_FILE, Identity
+from shipworthy.registry.firsthand import (
+    SaidOfRebuild,
+    SaidOfRun,
+    read_rebuild,
+    read_run,
+    same,
+    same_files,
+    same_rebuild,
+    same_story,
+)
+from shipworthy.registry.manifest import (
+    ATTACHED_FILE,
+    ENVELOPE_FILE,
+    MADE_REBUILD_FILE,
+    MADE_RUN_FILE,
+    PROVENANCE_FILE,
+    REBUILD_FILE,
+    Identity,
+)
 from shipworthy.registry.rebuilt import Remade
 from shipworthy.registry.records import Verdict
 from shipworthy.registry.trust import TrustedKeys, open_envelope
@@ -76,11 +94,15 @@ def prove(folder: Path, trusted: TrustedKeys, *, services: Collection[str] = (),
     remade = None if summary is None else summary[0]
     attached = _attached(release, trusted)
     _hold_to_proven(release, provenance, remade)
+    made_run = _made_run(release, provenance, trusted)
+    made_rebuild = _made_rebuild(release, remade, made_run, trusted)
     identity = release.manifest.identity
     signed = [Signed(ENVELOPE_FILE, "https://model_signing/signature/v1.0", release.key)]
     signed.append(Signed(PROVENANCE_FILE, PROVENANCE, provenance.key))
     signed += [] if summary is None else [Signed(REBUILD_FILE, VERIFICATION, summary[1])]
     signed += [] if attached is None else [Signed(ATTACHED_FILE, VERIFICATION, attached[1])]
+    signed += [] if made_run is None else [Signed(MADE_RUN_FILE, PROVENANCE, made_run.key)]
+    signed += [] if made_rebuild is None else [Signed(MADE_REBUILD_FILE, VERIFICATION, made_rebuild.key)]
     return Proof(
         model=release.model,
         number=release.number,
@@ -95,8 +117,11 @@ def prove(folder: Path, trusted: TrustedKeys, *, services: Collection[str] = (),
         inputs=provenance.inputs,
         rebuild=remade,
         verdicts=provenance.verdicts,
-        slsa=slsa.reached(_build(provenance, _of_this(release, remade), services)),
-        notes=_notes(provenance, identity, clock.now() if now is None else now),
+        slsa=slsa.reached(_build(provenance, _of_this(release, remade), made_run, services)),
+        notes=(
+            *_notes(provenance, identity, clock.now() if now is None else now),
+            *_unsigned(made_run, remade, made_rebuild),
+        ),
         attached=None if attached is None else attached[0],
     )
 
@@ -117,10 +142,11 @@ def _provenance(release: VerifiedRelease, trusted: TrustedKeys) -> _Provenance:
     except msgspec.ValidationError as error:
         raise Tampered(f"{path} is not the provenance of a release: {error}") from error
     rebuild = next((each.annotations.get("id") for each in told.run.byproducts if each.name == "rebuild"), None)
-    _same(path, "the release", told.release, release.manifest.identity)
-    _same(path, "the run", told.run.metadata.get("invocationId"), release.run)
-    _same(path, "the contract", told.definition.external.get("contract"), release.manifest.identity.contract)
-    _same_files(path, statement.subject, release.manifest.files)
+    same(path, "the release", _named(told.release), _named(release.manifest.identity))
+    same(path, "what was released", told.release, release.manifest.identity)
+    same(path, "the run", told.run.metadata.get("invocationId"), release.run)
+    same(path, "the contract", told.definition.external.get("contract"), release.manifest.identity.contract)
+    same_files(str(path), _subjects(statement), release.manifest.files)
     return _Provenance(statement, opened.key, verdicts, told.definition.dependencies, rebuild)
 
 
@@ -130,7 +156,7 @@ def _rebuild(release: VerifiedRelease, provenance: _Provenance, trusted: Trusted
         return None
     path = release.folder / REBUILD_FILE
     remade, key = _summary(release, path, trusted)
-    _same(path, "the rebuild", remade.id, provenance.rebuild)
+    same(path, "the rebuild", remade.id, provenance.rebuild)
     return remade, key
 
 
@@ -140,7 +166,7 @@ def _attached(release: VerifiedRelease, trusted: TrustedKeys) -> tuple[Remade, s
     if not path.is_file():
         return None
     remade, key = _summary(release, path, trusted)
-    _same(path, "the run", remade.run, release.run)
+    same(path, "the run", remade.run, release.run)
     if remade.trained is None or remade.rung == "different":
         raise Tampered(f"{path} does not say that a training makes what was adopted")
     return remade, key
@@ -154,11 +180,44 @@ def _summary(release: VerifiedRelease, path: Path, trusted: TrustedKeys) -> tupl
     except msgspec.ValidationError as error:
         raise Tampered(f"{path} is not the summary of a rebuild: {error}") from error
     attested = [each.get("digest", {}).get("sha256") for each in statement.predicate.get("inputAttestations", [])]
-    _same(path, "the provenance", attested, [digest.of_file(release.folder / PROVENANCE_FILE)])
-    _same_files(path, statement.subject, release.manifest.files)
+    same(path, "the provenance", attested, [digest.of_file(release.folder / PROVENANCE_FILE)])
+    same_files(str(path), _subjects(statement), release.manifest.files)
     reaches = remade.rung in RUNGS and RUNGS.index(remade.rung) <= RUNGS.index(release.contract.gate.rebuild.rung)
-    _same(path, "whether the rebuild reached what the contract asks for", rebuilt.passed(statement.predicate), reaches)
+    same(path, "whether the rebuild reached what the contract asks for", rebuilt.passed(statement.predicate), reaches)
     return remade, opened.key
+
+
+def _made_run(release: VerifiedRelease, provenance: _Provenance, trusted: TrustedKeys) -> SaidOfRun | None:
+    """What was signed when the run was made; None where it is older than such statements."""
+    if MADE_RUN_FILE not in release.manifest.files:
+        return None
+    path = release.folder / MADE_RUN_FILE
+    said = read_run(path.read_bytes(), trusted, str(path))
+    told = msgspec.convert(provenance.statement.predicate, type=_Told)
+    same(path, "the run", said.run, release.run)
+    same_story(said, release.manifest.files, provenance.inputs, told.definition.external)
+    return said
+
+
+def _made_rebuild(
+    release: VerifiedRelease, remade: Remade | None, run: SaidOfRun | None, trusted: TrustedKeys
+) -> SaidOfRebuild | None:
+    """What was signed when the rebuild was made that the release rests on; None as above."""
+    if MADE_REBUILD_FILE not in release.manifest.files:
+        return None
+    path = release.folder / MADE_REBUILD_FILE
+    said = read_rebuild(path.read_bytes(), trusted, str(path))
+    if remade is None:
+        raise Tampered(f"{path} is of a rebuild, and no {REBUILD_FILE} says that the release rests on one")
+    same_rebuild(said, remade, run)
+    same_files(str(path), said.files, release.manifest.files)
+    return said
+
+
+def _unsigned(run: SaidOfRun | None, remade: Remade | None, rebuild: SaidOfRebuild | None) -> tuple[str, ...]:
+    """What nobody signed as it was made. No fault: it was made before such statements were."""
+    missing = [*(["run"] if run is None else []), *(["rebuild"] if remade is not None and rebuild is None else [])]
+    return tuple(f"its {kind} was not signed as it was made: only who released it speaks for it" for kind in missing)
 
 
 def _hold_to_proven(release: VerifiedRelease, provenance: _Provenance, remade: Remade | None) -> None:
@@ -179,14 +238,18 @@ def _of_this(release: VerifiedRelease, remade: Remade | None) -> Remade | None:
     return remade if remade is not None and remade.run == release.run else None
 
 
-def _build(provenance: _Provenance, remade: Remade | None, services: Collection[str]) -> slsa.Build:
+def _build(
+    provenance: _Provenance, remade: Remade | None, run: SaidOfRun | None, services: Collection[str]
+) -> slsa.Build:
+    """By the key that signed the run as it was made, where there is one: that was the builder, and not who released."""
+    key = provenance.key if run is None else run.key
     told = msgspec.convert(provenance.statement.predicate, type=_Told)
     return slsa.Build(
         recipe=str(told.definition.external.get("train") or told.definition.external.get("command") or ""),
         inputs=tuple(each.name for each in provenance.inputs if _pinned(each)),
         unpinned=tuple(each.name for each in provenance.inputs if not _pinned(each)),
-        key=provenance.key,
-        service=provenance.key in services,
+        key=key,
+        service=key in services,
         sandbox=str(told.definition.internal.get("sandbox") or "not recorded"),
         rung=None if remade is None else remade.rung,
         rebuild_sandbox="" if remade is None else remade.sandbox,
@@ -209,19 +272,12 @@ def _notes(provenance: _Provenance, identity: Identity, now: int) -> tuple[str, 
     return tuple(notes)
 
 
-def _same(path: Path, what: str, says: object, is_: object) -> None:
-    if says != is_:
-        raise Tampered(f"{path} was signed for something else: {what} is {_short(says)} there, and {_short(is_)} here")
+def _subjects(statement: Statement) -> dict[str, str]:
+    return {subject.name: subject.digest.get("sha256", "") for subject in statement.subject}
 
 
-def _same_files(path: Path, subjects: Iterable[Resource], files: dict[str, str]) -> None:
-    for subject in subjects:
-        _same(path, f"the digest of {subject.name}", subject.digest.get("sha256"), files.get(subject.name))
-
-
-def _short(value: object) -> str:
-    text = f"{value.model}@{value.number} of {value.run}" if isinstance(value, Identity) else str(value)
-    return text if len(text) <= 70 else f"{text[:70]}…"
+def _named(identity: Identity) -> str:
+    return f"{identity.model}@{identity.number} of {identity.run}"
 
 
 class _Definition(msgspec.Struct, frozen=True):

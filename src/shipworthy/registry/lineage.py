@@ -9,6 +9,7 @@ from shipworthy.errors import NotFound, WrongUse
 from shipworthy.lineage.records import Cut, DataPin, ReachedRung, Rebuild, Run
 from shipworthy.registry.aliases import KIND as ALIAS
 from shipworthy.registry.attaching import proven_since, said
+from shipworthy.registry.attesting import statement_of
 from shipworthy.registry.records import AliasChange, Release, Verdict
 from shipworthy.registry.retirements import retirement_of
 from shipworthy.store.ledger import Entry, Ledger
@@ -35,6 +36,7 @@ class RebuildLineage(msgspec.Struct, frozen=True):
     rung: ReachedRung
     wanted: Rung
     differences: tuple[str, ...]
+    signed_by: str = ""  # id of the key that signed it as it was made; "": older than such statements
 
 
 class RunLineage(msgspec.Struct, frozen=True):
@@ -61,6 +63,7 @@ class RunLineage(msgspec.Struct, frozen=True):
     releases: tuple[int, ...]
     adopted: str | None = None  # id of the adoption, of a model that was not trained here
     distributions: dict[str, str] = {}  # installed: name -> version
+    signed_by: str = ""  # id of the key that signed it as it was made; "": older than such statements
 
 
 class AliasLineage(msgspec.Struct, frozen=True):
@@ -145,11 +148,12 @@ def lineage_of_run(ledger: Ledger, entry: Entry) -> RunLineage:
         metrics=run.metrics,
         model_digest=run.model_digest,
         canonical_digest=run.canonical_digest,
-        rebuilds=tuple(_rebuild(e) for e in about if e.kind == "rebuild"),
+        rebuilds=tuple(_rebuild(ledger, e) for e in about if e.kind == "rebuild"),
         verdicts=tuple(latest.values()),
         releases=tuple(sorted(e.decode(Release).number for e in about if e.kind == "release")),
         adopted=run.adopted,
         distributions=run.environment.distributions,
+        signed_by=_signer(ledger, entry),
     )
 
 
@@ -189,9 +193,14 @@ def _data(pin: DataPin) -> DataLineage:
     return DataLineage(pin.name, version_of(pin), pin.digest, pin.content_digest, pin.rows, pin.cut)
 
 
-def _rebuild(entry: Entry) -> RebuildLineage:
+def _rebuild(ledger: Ledger, entry: Entry) -> RebuildLineage:
     rebuild = entry.decode(Rebuild)
-    return RebuildLineage(entry.id, rebuild.rung, rebuild.wanted, rebuild.differences)
+    return RebuildLineage(entry.id, rebuild.rung, rebuild.wanted, rebuild.differences, _signer(ledger, entry))
+
+
+def _signer(ledger: Ledger, entry: Entry) -> str:
+    signed = statement_of(ledger, entry)
+    return "" if signed is None else signed.key
 
 
 def _aliases(ledger: Ledger, model: str, number: int) -> tuple[AliasLineage, ...]:

@@ -1,4 +1,4 @@
-"""How a release came to be, as SLSA provenance v1 (https://slsa.dev/provenance/v1), from the record of its run."""
+"""How a run or a release came to be, as SLSA provenance v1 (https://slsa.dev/provenance/v1), from the run's record."""
 
 from __future__ import annotations
 
@@ -20,8 +20,25 @@ ADOPTED = "urn:shipworthy:adopt:v1"  # nobody knows how it was built
 BUILDER = "urn:shipworthy:trainer"
 
 
+RECORD = "record"  # what the byproduct that is the ledger's record is named
+
+
+def run_statement(id_: str, record: str, run: Run) -> Statement:
+    """What a run's files were made from. `record` is the digest of the run as it stands in the ledger."""
+    named = Resource(name=RECORD, uri=f"urn:shipworthy:run:{id_}", digest={"sha256": record})
+    return _provenance(id_, run, [*_results(run), named])
+
+
 def provenance_statement(identity: Identity, run: Run, verdicts: Sequence[Verdict], rebuild: str | None) -> Statement:
     """What the release's files were made from, and what was proven of them."""
+    checks = [
+        Resource(name=f"check: {verdict.check}", annotations=msgspec.to_builtins(verdict)) for verdict in verdicts
+    ]
+    found = [*_results(run), Resource(name="rebuild", annotations={"id": rebuild}), *checks]
+    return _provenance(identity.run, run, found, release=msgspec.to_builtins(identity))
+
+
+def _provenance(id_: str, run: Run, byproducts: Sequence[Resource], **more: Any) -> Statement:
     return Statement(
         subject=tuple(of_file(file) for file in run.files),
         predicate_type=PROVENANCE,
@@ -39,13 +56,13 @@ def provenance_statement(identity: Identity, run: Run, verdicts: Sequence[Verdic
             "runDetails": {
                 "builder": {"id": BUILDER, "version": {"shipworthy": shipworthy.__version__}},
                 "metadata": {
-                    "invocationId": identity.run,
+                    "invocationId": id_,
                     "startedOn": clock.to_iso(run.started),
                     "finishedOn": clock.to_iso(run.finished),
                 },
-                "byproducts": [msgspec.to_builtins(resource) for resource in _byproducts(run, verdicts, rebuild)],
+                "byproducts": [msgspec.to_builtins(resource) for resource in byproducts],
             },
-            "release": msgspec.to_builtins(identity),
+            **more,
         },
     )
 
@@ -99,12 +116,10 @@ def _data(pin: DataPin) -> Resource:
     )
 
 
-def _byproducts(run: Run, verdicts: Sequence[Verdict], rebuild: str | None) -> list[Resource]:
+def _results(run: Run) -> list[Resource]:
     canonical = {} if run.canonical_digest is None else {"canonical": run.canonical_digest}
     return [
         Resource(name="model", digest={"sha256": run.model_digest, **canonical}),
         Resource(name="answers on the probes", digest={"sha256": run.prediction_digest}),
         Resource(name="metrics", annotations=dict(run.metrics)),
-        Resource(name="rebuild", annotations={"id": rebuild}),
-        *(Resource(name=f"check: {verdict.check}", annotations=msgspec.to_builtins(verdict)) for verdict in verdicts),
     ]

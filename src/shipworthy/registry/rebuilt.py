@@ -34,6 +34,24 @@ class Remade(msgspec.Struct, frozen=True):
 
 def rebuild_statement(identity: Identity, run: Run, id_: str, made: Rebuild, provenance: str) -> Statement:
     """`provenance` is the digest of the provenance's envelope."""
+    resource = f"urn:shipworthy:release:{identity.model}@{identity.number}"
+    attested = {"uri": PROVENANCE_FILE, "digest": {"sha256": provenance}}
+    return _summary(run, id_, made, resourceUri=resource, inputAttestations=[attested])
+
+
+def firsthand_statement(run: Run, id_: str, record: str, made: Rebuild, statement: str | None) -> Statement:
+    """The same of a rebuild as it is made, before anything is released.
+
+    `record` is the digest of the rebuild as it stands in the ledger, `statement` that of the envelope of the run's own
+    statement; None where it has none.
+    """
+    resource = f"urn:shipworthy:run:{made.run}"
+    attested = [] if statement is None else [{"uri": resource, "digest": {"sha256": statement}}]
+    named = {"uri": f"urn:shipworthy:rebuild:{id_}", "digest": {"sha256": record}}
+    return _summary(run, id_, made, resourceUri=resource, inputAttestations=attested, record=named)
+
+
+def _summary(run: Run, id_: str, made: Rebuild, **more: Any) -> Statement:
     passed = reaches(made.rung, made.wanted)
     return Statement(
         subject=tuple(of_file(file) for file in run.files),
@@ -41,12 +59,11 @@ def rebuild_statement(identity: Identity, run: Run, id_: str, made: Rebuild, pro
         predicate={
             "verifier": {"id": VERIFIER, "version": {"shipworthy": shipworthy.__version__}},
             "timeVerified": clock.to_iso(made.started + round(made.seconds * clock.SECOND)),
-            "resourceUri": f"urn:shipworthy:release:{identity.model}@{identity.number}",
-            "policy": {"uri": CONTRACT_FILE, "digest": {"sha256": identity.contract}},
-            "inputAttestations": [{"uri": PROVENANCE_FILE, "digest": {"sha256": provenance}}],
+            "policy": {"uri": CONTRACT_FILE, "digest": {"sha256": run.contract.digest}},
             "verificationResult": "PASSED" if passed else "FAILED",
             "verifiedLevels": [f"SHIPWORTHY_{made.rung.upper().replace('-', '_')}"] if passed else [],
             "rebuild": msgspec.to_builtins(_remade(id_, made)),
+            **more,
         },
     )
 

@@ -118,3 +118,12 @@ class Retirement(msgspec.Struct, frozen=True):
     by: str
     envelope: str  # DSSE, JSON
     key: str  # id of the key that signed
+
+
+class Attested(msgspec.Struct, frozen=True):
+    """Ledger kind "statement", key and subject the id of a run or a rebuild: what was signed the moment it was made."""
+
+    version: int  # of this format: 1
+    predicate: str  # type
+    envelope: str  # DSSE around an in-toto statement, JSON
+    key: str  # id of the key that signed

@@ -12,11 +12,14 @@ from shipworthy import clock, digest
 from shipworthy.errors import InUse, NotFound, Refused, Undecided
 from shipworthy.lineage.records import Rebuild, Run
 from shipworthy.registry.attaching import attachment_of
+from shipworthy.registry.attesting import statement_of
 from shipworthy.registry.fitness import Fitness, fitness, only, said, stops
 from shipworthy.registry.manifest import (
     ATTACHED_FILE,
     CONTRACT_FILE,
     ENVELOPE_FILE,
+    MADE_REBUILD_FILE,
+    MADE_RUN_FILE,
     MANIFEST_FILE,
     PROVENANCE_FILE,
     REBUILD_FILE,
@@ -135,7 +138,8 @@ class Releases:
         )
         envelope = key.sign(provenance_statement(identity, record, evidence.verdicts, evidence.rebuild))
         rebuilt = self._rebuilt(identity, record, evidence.rebuild, envelope, key)
-        files = self._signed_files(identity, record, {PROVENANCE_FILE: envelope, **rebuilt}, key)
+        statements = {PROVENANCE_FILE: envelope, **rebuilt, **self._firsthand(run, evidence.rebuild)}
+        files = self._signed_files(identity, record, statements, key)
         reference = next((file.digest for file in files if file.path == REFERENCE_FILE), "")
         return Release(
             version=1,
@@ -162,6 +166,12 @@ class Releases:
             return {}
         made = self._ledger.get(rebuild).decode(Rebuild)
         return {REBUILD_FILE: key.sign(rebuild_statement(identity, record, rebuild, made, digest.of_bytes(provenance)))}
+
+    def _firsthand(self, run: Entry, rebuild: str | None) -> dict[str, bytes]:
+        """What was signed when run and rebuild were made, by its file; older ones have nothing of the kind."""
+        rebuilt = None if rebuild is None else statement_of(self._ledger, self._ledger.get(rebuild))
+        found = {MADE_RUN_FILE: statement_of(self._ledger, run), MADE_REBUILD_FILE: rebuilt}
+        return {file: signed.envelope.encode() for file, signed in found.items() if signed is not None}
 
     def _next(self, model: str) -> int:
         """One more than any number that answers of this model were logged under, those of adopted services included."""

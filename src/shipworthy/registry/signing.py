@@ -40,12 +40,18 @@ class SigningKey:
 def signing_key(configuration: Path) -> SigningKey:
     """The user's key; made, and its public half trusted on this machine, where there is none yet.
 
-    Refused where others may read the file, WrongUse where it holds no Ed25519 key.
+    Refused where others may read the file, WrongUse where it holds no Ed25519 key, or can be neither made nor read.
     """
     path = configuration / FILE
-    if not path.exists():
-        _create(path)
-    return _read(path)
+    try:
+        if not path.exists():
+            _create(path)
+        return _read(path)
+    except OSError as error:
+        raise WrongUse(
+            f"{path}, the signing key, can be neither read nor made: {error.strerror or error}; runs, rebuilds and "
+            "releases are signed: set SHIPWORTHY_CONFIG to a folder that you may write to"
+        ) from error
 
 
 def _create(path: Path) -> None:

@@ -66,6 +66,10 @@ class Objects:
         with target.open("wb") as stream:
             stream.writelines(self._stream(sha))
 
+    def verify(self, sha: str) -> int:
+        """Read an object in a stream and hold it against its digest; its size in bytes. NotFound, Tampered."""
+        return sum(len(chunk) for chunk in self._stream(sha))
+
     def put_tree(self, folder: Path, paths: Iterable[Path] | None = None) -> tuple[File, ...]:
         """Keep files of a folder (all of them unless `paths`, relative, are given); sorted by path."""
         chosen = paths if paths is not None else (p.relative_to(folder) for p in folder.rglob("*") if p.is_file())

@@ -21,6 +21,7 @@ from shipworthy.errors import TrainingFailed, WrongUse
 from shipworthy.lineage.records import Cut, Environment, Run
 from shipworthy.models.bundle import HOLDOUT, HOLDOUT_ANSWERS, MODEL, PROBE_ANSWERS, PROBES, read_answers
 from shipworthy.models.converting import INSIDE
+from shipworthy.registry.signing import SigningKey
 from shipworthy.store.layout import Layout
 from shipworthy.store.ledger import Ledger
 from shipworthy.store.objects import Objects
@@ -64,6 +65,7 @@ class State:
     layout: Layout
     ledger: Ledger
     objects: Objects
+    signer: Callable[[], SigningKey]  # of whoever trains; asked for before a training begins
 
 
 @dataclass(frozen=True, slots=True)

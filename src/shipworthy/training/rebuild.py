@@ -16,6 +16,7 @@ from shipworthy.errors import NotFound, TrainingFailed, Unbuildable, Undecided
 from shipworthy.lineage.records import Environment, Equivalence, ReachedRung, Rebuild, Run, reaches
 from shipworthy.models.bundle import DESCRIPTION, HOLDOUT_ANSWERS, PROBE_ANSWERS, PROBES, read_answers
 from shipworthy.models.records import BundleDescription
+from shipworthy.registry.attesting import record_rebuild
 from shipworthy.store.ledger import Entry
 from shipworthy.training import ladder, making, sources
 from shipworthy.training.diagnosis_trials import Bench, explain
@@ -103,7 +104,7 @@ def rebuild(
     standing = state.ledger.by_key("rebuild", entry.model, key) if key is not None else None
     if standing is not None:
         return standing
-    started = clock.now()
+    started, signer = clock.now(), state.signer()
     run, how = entry.decode(Run), how or How()
     place = how.place
     if not how.beyond_budget and beyond_budget(run):
@@ -154,7 +155,7 @@ def rebuild(
         equivalence=equivalence,
         trained=None if like is None else entry.id,
     )
-    return state.ledger.append("rebuild", entry.model, made, subject=shown.id, key=key)
+    return record_rebuild(state.ledger, made, signer, key=key)
 
 
 def beyond_budget(run: Run) -> str:

@@ -16,7 +16,9 @@ from shipworthy.environments.workplace import workplace
 from shipworthy.errors import Mistake, TrainingFailed, WrongUse
 from shipworthy.lineage.records import CodeSnapshot, DataPin, Run
 from shipworthy.models.bundle import MODEL
+from shipworthy.registry.attesting import record_run
 from shipworthy.registry.records import Rehearsal
+from shipworthy.registry.signing import SigningKey
 from shipworthy.store.layout import Layout
 from shipworthy.store.ledger import Entry, Ledger
 from shipworthy.store.objects import File
@@ -70,7 +72,7 @@ def train(
     standing = state.ledger.by_key("run", contract.name, key) if key is not None else None
     if standing is not None:
         return standing
-    started = clock.now()
+    started, signer = clock.now(), state.signer()  # a key that cannot be used is told before, not after hours
     parameters = overridden(contract.parameters, overrides or {})
     project = state.layout.project
     progress = Progress(report, STEPS)
@@ -115,7 +117,8 @@ def train(
         reference(trained)
         progress("record")
         tracking = _logged(setting.work / "output" / own_log.FOLDER, state)
-        return _record(state, trained, _Made(code, pins, lock_digest, declared, parameters, started, key, tracking))
+        made = _Made(code, pins, lock_digest, declared, parameters, started, key, tracking)
+        return _record(state, trained, made, signer)
 
 
 def overridden(parameters: Mapping[str, Value], overrides: Mapping[str, Value]) -> dict[str, Value]:
@@ -154,7 +157,7 @@ class _Made:
     tracking: tuple[File, ...]
 
 
-def _record(state: State, trained: Trained, made: _Made) -> Entry:
+def _record(state: State, trained: Trained, made: _Made, signer: SigningKey) -> Entry:
     outcome, contract = trained.outcome, trained.contract
     files = state.objects.put_tree(trained.bundle)
     shas = {file.path: file.digest for file in files}
@@ -182,7 +185,7 @@ def _record(state: State, trained: Trained, made: _Made) -> Entry:
         tracking=made.tracking,
     )
     state.objects.settle({made.lock, *([made.declared] if made.declared else []), *shas.values(), *_kept(made)})
-    return state.ledger.append("run", contract.name, run, key=made.key)
+    return record_run(state.ledger, run, signer, key=made.key)
 
 
 def _logged(folder: Path, state: State) -> tuple[File, ...]:

@@ -18,10 +18,12 @@ from shipworthy.gate.checks import compatibility, latency, purpose
 from shipworthy.lineage.records import CodeSnapshot, Environment, Run
 from shipworthy.models.bundle import MODEL, PROBE_ANSWERS
 from shipworthy.registry.aliases import Aliases
+from shipworthy.registry.attesting import record_run_once
 from shipworthy.registry.records import Verdict
 from shipworthy.store.ledger import Entry
 from shipworthy.store.objects import tree_digest
 from shipworthy.training.making import digest_of_answers
+from shipworthy.wiring.keys import own_key
 from shipworthy.wiring.project import Project, run_behind
 
 NOT_TRAINED = "not trained here"
@@ -35,7 +37,7 @@ def run_of_adoption(project: Project, entry: Entry, judged: Sequence[Verdict] = 
     adoption = entry.decode(Adoption)
     contract = promised(project.contract, adoption, entry.id)
     key = f"{entry.id}:{contract.digest[:16]}"
-    made = project.ledger.append_once("run", contract.name, _run(project, contract, adoption, entry), key=key)
+    made = record_run_once(project.ledger, _run(project, contract, adoption, entry), own_key(), key=key)
     for verdict in judged or verdicts_of(project, entry):
         project.ledger.append("verdict", contract.name, verdict, subject=made.id)
     return made

@@ -19,6 +19,7 @@ from shipworthy.store.layout import CONTRACT, Layout
 from shipworthy.store.ledger import Entry, Ledger
 from shipworthy.store.objects import Objects
 from shipworthy.training.making import Report, State
+from shipworthy.wiring.keys import own_key
 
 __all__ = [
     "CONTRACT",
@@ -45,7 +46,7 @@ class Project:
     @property
     def state(self) -> State:
         """Where things are kept."""
-        return State(self.layout, self.ledger, self.objects)
+        return State(self.layout, self.ledger, self.objects, own_key)
 
 
 def find_layout(folder: Path) -> Layout:

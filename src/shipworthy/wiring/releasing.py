@@ -10,6 +10,7 @@ from shipworthy.gate.waivers import Wish, write_waiver
 from shipworthy.lineage.records import Run
 from shipworthy.recording.translation import missing
 from shipworthy.registry.aliases import Aliases
+from shipworthy.registry.attesting import hold
 from shipworthy.registry.names import entry_of, release_of, run_of
 from shipworthy.registry.records import AliasChange, Release, Retirement, Waiver
 from shipworthy.registry.releases import Evidence, Releases
@@ -42,6 +43,9 @@ def release_entry(project: Project, entry: Entry, because: str, *, shadow: bool 
     run = entry.decode(Run)
     decision = decision_of(project, entry)
     rebuilt = project.ledger.newest("rebuild", run.model, subject=entry.id)
+    for each in (entry, rebuilt):
+        if each is not None:  # what was signed as it was made has to be what is released now
+            hold(project.ledger, each, trusted_keys())
     if run.contract.gate.rebuild.wheels == "keep":
         keep_wheels(entry, project.state)  # first: a release that cannot be built again is none
     stands_on = None if rebuilt else earlier_proof(project.ledger, entry)

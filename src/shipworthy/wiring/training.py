@@ -19,6 +19,7 @@ from shipworthy.models.bundle import HOLDOUT_ANSWERS, read_answers
 from shipworthy.models.columns import from_arrow
 from shipworthy.monitoring.freezing import Rows, frozen
 from shipworthy.registry.attaching import attach
+from shipworthy.registry.attesting import statement_of
 from shipworthy.registry.manifest import REFERENCE_FILE
 from shipworthy.registry.names import run_of
 from shipworthy.registry.records import Release
@@ -72,6 +73,12 @@ def rebuild_run(project: Project, name: str, report: Report, how: How) -> Entry:
     if run.decode(Run).adopted is not None:
         return prove_like(project, attached(project, run), run, report, how=how)
     return rebuild(run, project.state, report=report, how=how)
+
+
+def signer_of(project: Project, entry: Entry) -> str:
+    """Id of the key that signed a run or a rebuild as it was made; "" where it is older than such statements."""
+    signed = statement_of(project.ledger, entry)
+    return "" if signed is None else signed.key
 
 
 def reference_maker(project: Project, contract: Contract) -> Callable[[Trained], None]:
