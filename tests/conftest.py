@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["pytester"]
+# What several folders share: a user who has shipped, a container engine, a tracking server. Made when first asked for.
+pytest_plugins = ["pytester", "trackers.mlflow_server", "wiring.containers", "wiring.shipping_user"]
 
 IN_CI = os.environ.get("CI") == "true"
 

@@ -1,4 +1,4 @@
-"""A user who brings a model from a sample into production, once a session; tests go on from copies of that project."""
+"""Tests go on from copies of the project of a user who has shipped twice."""
 
 from __future__ import annotations
 
@@ -6,83 +6,13 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from sklearn.datasets import load_diabetes
-from wiring.user import User, settings
-
-from shipworthy.environments import builder
-
-LOCK = Path(__file__).parents[2] / "examples" / "diabetes" / "requirements.lock"
-WRITTEN = {"shipworthy.toml", "train.py", "requirements.lock"}  # by `init`
-
-# A model that only its own library can answer for: part of it is the user's code.
-CLIPPED = '''"""Keeps answers within what was ever seen."""
-
-import numpy as np
-from sklearn.base import BaseEstimator, RegressorMixin
-
-
-class Clipped(RegressorMixin, BaseEstimator):
-    """Another model, clipped to the range of its labels."""
-
-    def __init__(self, model):
-        self.model = model
-
-    def fit(self, rows, labels):
-        """Fit the other model, and remember the range."""
-        self.low_, self.high_ = np.min(labels), np.max(labels)
-        self.model.fit(rows, labels)
-        return self
-
-    def predict(self, rows):
-        """Predictions (n,)."""
-        return np.clip(self.model.predict(rows), self.low_, self.high_)
-'''
+from wiring.user import User
 
 
 @pytest.fixture(scope="session")
 def cache(built: Path) -> Path:
     """Where environments are built, once for all tests."""
     return built
-
-
-@pytest.fixture(scope="session")
-def begun(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> User:
-    """What `init` makes of a sample, with what only a person can know put in. Nothing is trained yet."""
-    home = tmp_path_factory.mktemp("home")
-    environment = builder.build(LOCK, cache=cache / "of-the-user")
-    user = User(home / "project", settings(home, cache, VIRTUAL_ENV=str(environment)))
-    patients = load_diabetes(as_frame=True, scaled=False).frame.rename(columns={"target": "progression"})
-    patients["sex"] = patients["sex"].map({1.0: "1", 2.0: "2"})
-    (user.folder / "data").mkdir()
-    patients.to_parquet(user.folder / "data" / "patients.parquet", index=False)
-    written = user.json("init", "data/patients.parquet")["written"]
-    assert {Path(path).name for path in written} == WRITTEN
-    user.edit(
-        "shipworthy.toml",
-        ("not written down yet: what is decided on these answers?", "whom to invite to a check-up"),
-        ("not written down yet: who answers for it?", "clinic@example.com"),
-        ("p99_ms = 10 ", "p99_ms = 500 "),  # so that a busy machine does not decide a test,
-        ("rate = 100 ", "rate = 500 "),  # nor a slow rate take its time
-    )
-    return user
-
-
-@pytest.fixture(scope="session")
-def shipped(begun: User, tmp_path_factory: pytest.TempPathFactory) -> User:
-    """Release 1 is answered for by ONNX Runtime; 2, with another parameter and code of the user's own, by Python."""
-    user = begun.copy(tmp_path_factory.mktemp("shipped") / "project")
-    user.run("rehearse", "--quick")
-    assert user.json("ship")["release"] == 1
-    user.write("clipped.py", CLIPPED)
-    user.edit("shipworthy.toml", ("learning_rate = 0.1", "learning_rate = 0.05"))
-    user.edit(
-        "train.py",
-        ("import pandas as pd\n", "import pandas as pd\nfrom clipped import Clipped\n"),
-        ("model = Pipeline([", "model = Clipped(Pipeline(["),
-        ('("trees", trees)])', '("trees", trees)]))'),
-    )
-    assert user.json("ship")["release"] == 2
-    return user
 
 
 @pytest.fixture

@@ -1,10 +1,13 @@
-"""Containers without a Docker engine: a base image from Debian packages, in storage of its own."""
+"""Containers without a Docker engine: a base image from Debian packages, in storage of its own (a pytest plugin)."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 BASE = "localhost/debian-python"
 PACKAGES = "python3-minimal,libpython3-stdlib,ca-certificates,libgomp1"
@@ -46,6 +49,12 @@ def engine(folder: Path, outside: dict[str, str]) -> Engine:
     (build / "root.tar").unlink()
     digest = run("buildah", "inspect", "--type", "image", "--format", "{{.FromImageDigest}}", BASE)
     return Engine(own, f"{BASE}@{digest}")
+
+
+@pytest.fixture(scope="session")
+def engine_here(tmp_path_factory: pytest.TempPathFactory) -> Engine:
+    """Made once for all tests."""
+    return engine(tmp_path_factory.mktemp("engine"), dict(os.environ))
 
 
 def _driver(folder: Path) -> str:

@@ -95,8 +95,9 @@ def test_a_run_with_a_changed_object_statement_or_record_is_refused_and_not_rele
         connection.execute("delete from entries where kind = 'statement' and subject = ?", (run,))
         connection.execute("delete from entries where kind = 'release'")
     connection.close()
-    assert "put into the ledger by hand" in user.run("verify", run, code=1).err
-    assert "put into the ledger by hand" in user.run("release", run, code=1).err
+    lost = f"names a statement of {run}, and the ledger holds none"
+    assert lost in user.run("verify", run, code=1).err
+    assert lost in user.run("release", run, code=1).err
     with sqlite3.connect(ledger) as connection:
         connection.execute("delete from entries where kind = 'statement'")
     connection.close()
