@@ -22,7 +22,8 @@ def run(pytester, monkeypatch):
     def run(source: str, *, ci: bool):
         monkeypatch.setenv("CI", "true" if ci else "")
         pytester.makeconftest(CONFTEST.read_text())
-        pytester.makeini("[pytest]\nmarkers =\n    needs(*names): components")
+        where = f"pythonpath = {CONFTEST.parent}"  # of the modules that several folders share
+        pytester.makeini(f"[pytest]\n{where}\nmarkers =\n    needs(*names): components")
         pytester.makepyfile(source)
         return pytester.runpytest_subprocess("-rs")
 
