@@ -25,8 +25,10 @@ from shipworthy.cli import (
     watching,
 )
 from shipworthy.cli.console import say_error
+from shipworthy.cli.machine import trouble
 from shipworthy.errors import ShipworthyError
 
+INTERRUPTED = 130
 app = typer.Typer(
     name="shipworthy",
     help="A model ships only with proof: rebuilt, fast enough, better than what it replaces, and watched.",
@@ -72,6 +74,14 @@ def main() -> None:
     except ShipworthyError as error:
         say_error(str(error))
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as end:  # Typer makes an exit of Ctrl-C, and says nothing
+        if isinstance(end, SystemExit) and end.code != INTERRUPTED:
+            raise
         say_error("stopped; what was finished is kept, and the same command goes on from there")
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        found = trouble(error)
+        if found is None:
+            raise
+        say_error(found.said)
+        sys.exit(found.exit_code)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import time
 
 from shipworthy.errors import InUse, WrongUse
 
 BACKLOG = 1024
+_AGAIN = 0.1  # seconds between looks at a port that is taken
 
 
 def listening(host: str, port: int, count: int, *, enclosed: bool = False) -> list[socket.socket]:
@@ -17,14 +19,8 @@ def listening(host: str, port: int, count: int, *, enclosed: bool = False) -> li
     has the port.
     """
     family, address = _address(host, enclosed=enclosed)
-    with socket.socket(family) as probe:  # SO_REUSEPORT alone would share the port with another server of this user
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address, port))
-        except OSError as error:
-            raise InUse(
-                f"port {port} on {host}: {error.strerror}; stop what has it, or choose another port in [serving]"
-            ) from error
+    # SO_REUSEPORT alone would share the port with another server of this user.
+    refuse_taken(family, address, port, "choose another by --port, or in [serving]")
     sockets: list[socket.socket] = []
     for _ in range(count):
         one = socket.socket(family)
@@ -35,6 +31,31 @@ def listening(host: str, port: int, count: int, *, enclosed: bool = False) -> li
         one.listen(BACKLOG)
         one.setblocking(False)
     return sockets
+
+
+def refuse_taken(family: socket.AddressFamily, address: str, port: int, instead: str) -> None:
+    """InUse where somebody else has the port; `instead` is what else could be done."""
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError as error:
+            raise InUse(f"port {port} on {address}: {error.strerror}; stop what has it, or {instead}") from error
+
+
+def wait_until_free(host: str, port: int, seconds: float, instead: str) -> None:
+    """Give whoever had the port, and was killed a moment ago, so much time to let it go. InUse where it is kept."""
+    family, address = _address(host, enclosed=False)
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            refuse_taken(family, address, port, instead)
+        except InUse:
+            if time.monotonic() > until:
+                raise
+            time.sleep(_AGAIN)
+        else:
+            return
 
 
 def url_of(listening: socket.socket) -> str:

@@ -13,6 +13,7 @@ from shipworthy.errors import ShipworthyError
 from shipworthy.registry.aliases import Aliases
 from shipworthy.registry.trust import trusted_folder
 from shipworthy.serving.hosting import Room
+from shipworthy.serving.sockets import wait_until_free
 from shipworthy.serving.supervisor import Serving, Supervisor
 from shipworthy.store.holding import hold
 from shipworthy.store.layout import configuration
@@ -27,6 +28,7 @@ from shipworthy.wiring.workers import Served, served
 
 LOOK = 0.1  # seconds between looks at who is live
 ROOM = Room()
+KILLED = 10.0  # seconds that the page of an `up` that was killed may take to end
 AGAIN = 50  # looks until a release that could not be served is tried again
 
 _logger = logging.getLogger(__name__)
@@ -155,6 +157,10 @@ def _swap(supervisor: Supervisor, project: Project, fleet: Fleet | None) -> Call
 def _children(rollouts: Sequence[Rollout], supervisor: Supervisor, how: How) -> Iterator[list[Roles]]:
     """The roles of each project; the pages stand at ports that follow each other."""
     first_page = how.page_port or int(supervisor.url.rpartition(":")[2]) + 1
+    if "page" in how.roles:
+        for number, rollout in enumerate(rollouts):
+            host = rollout.project.contract.serving.host
+            wait_until_free(host, first_page + number, KILLED, "name another for the page by --page-port")
     kept: list[Roles] = []
     for index, rollout in enumerate(rollouts):
         page = first_page + index if "page" in how.roles else None

@@ -28,6 +28,6 @@ def alerting(drill: Drill | None, id_: str | None = None) -> Verdict:
     where = f"arrived at {', '.join(told)}" if told else "stands in the log, and nobody else is told: name a webhook"
     reason = (
         f"a drill moved {drill.share:.0%} of the rows of {drill.payoff}: "
-        f"the alarm came after {drill.windows} windows, and its alert {where}"
+        f"the alarm came after {drill.windows} window{'s' if drill.windows != 1 else ''}, and its alert {where}"
     )
     return Verdict(CHECK, "passed", reason, figures, evidence)
