@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +11,9 @@ import numpy as np
 from monitoring_parts.scenarios import AFTER, CHANGE, DIRECTIONS, Job
 
 YEAR = 365.25  # windows, a day each
-RATE = 1 / 100  # false alarms a window of a column, where thresholds are set to an equal rate
-WITHIN = ("independent", "allowed")  # nulls whose windows move by no more than is allowed
 
 Key = tuple[str, str]  # stream, column
+Rate = Callable[[Job], float]  # false alarms a window of a job's column
 Group = tuple[str, str, str]  # stream, version, direction of what is allowed
 
 
@@ -43,29 +42,36 @@ def false_alarms(jobs: Sequence[Job], said: Said) -> dict[str, dict[str, float]]
         row = found.setdefault(version, {"windows": 0, "firing": 0, "alarms": 0})
         row["windows"] += len(any_column)
         row["firing"] += int(any_column.sum())
-        row["alarms"] += int(np.diff(any_column.astype(int), prepend=0).clip(0).sum())
+        row["alarms"] += alarms(any_column)
     for row in found.values():
         row["firing_a_year"] = row["firing"] / row["windows"] * YEAR
         row["alarms_a_year"] = row["alarms"] / row["windows"] * YEAR
     return found
 
 
-def thresholds(jobs: Sequence[Job], said: Said, versions: Sequence[str], *, pooled: bool) -> dict[Key, float]:
-    """A column's smallest threshold at which no more than RATE of the windows of any of these nulls are beyond it.
+def alarms(fires: np.ndarray) -> int:
+    """Windows that fire after one that does not: what lasts is one alarm, whoever raises it. fires: (windows,)."""
+    return int(np.diff(fires.astype(np.int64), prepend=0).clip(0).sum())
 
-    pooled: one threshold for all columns, of statistics that mean the same for each (evidence, p-values).
-    """
-    seen: dict[tuple[Key, str, str], list[np.ndarray]] = defaultdict(list)
-    columns = {(job.stream, job.column) for job in jobs}
+
+def thresholds(jobs: Sequence[Job], said: Said, versions: Sequence[str], rate: Rate) -> dict[Key, float]:
+    """A column's smallest threshold that raises no more than `rate` alarms a window on these nulls, taken together."""
+    seen: dict[Key, list[np.ndarray]] = defaultdict(list)
+    allowed: dict[Key, float] = defaultdict(float)
     for job, statistic in zip(jobs, said.statistic, strict=True):
         if job.role == "calibrate" and job.version in versions and not np.isnan(statistic).all():
-            key = ("", "") if pooled else (job.stream, job.column)
-            seen[key, job.version, job.direction].append(np.nan_to_num(statistic, nan=-np.inf))
-    found: dict[Key, float] = {}
-    for (key, _, _), parts in seen.items():
-        ordered = np.sort(np.concatenate(parts))[::-1]
-        found[key] = max(found.get(key, -np.inf), float(ordered[int(RATE * len(ordered))]))
-    return dict.fromkeys(columns, found["", ""]) if pooled and found else found
+            seen[job.stream, job.column].append(np.nan_to_num(statistic, nan=-np.inf))
+            allowed[job.stream, job.column] += rate(job) * len(statistic)
+    return {key: _threshold(parts, int(allowed[key])) for key, parts in seen.items()}
+
+
+def _threshold(parts: Sequence[np.ndarray], allowed: int) -> float:
+    found = np.inf
+    for value in np.unique(np.concatenate(parts))[::-1]:
+        if sum(alarms(part > value) for part in parts) > allowed:
+            break
+        found = float(value)
+    return found
 
 
 def at(jobs: Sequence[Job], said: Said, limits: Mapping[Key, float]) -> Said:
@@ -78,9 +84,9 @@ def at(jobs: Sequence[Job], said: Said, limits: Mapping[Key, float]) -> Said:
 
 
 def false_rate(jobs: Sequence[Job], said: Said, versions: Sequence[str]) -> float:
-    """Share of windows of fresh nulls in which a column fires."""
+    """Alarms a window of a column on fresh nulls."""
     fires = [f for job, f in zip(jobs, said.fires, strict=True) if job.role == "judge" and job.version in versions]
-    return float(np.concatenate(fires).mean())
+    return sum(map(alarms, fires)) / sum(map(len, fires))
 
 
 def delays(jobs: Sequence[Job], said: Said) -> list[dict[str, Any]]:

@@ -21,6 +21,7 @@ ROWS, REFERENCE = 500, 40  # rows a window; windows of the reference
 SEASON, ALLOWED = 0.09, 0.05
 CHANGE, RAMP, AFTER = 10, 20, 50  # window of the change; windows that a gradual one takes; windows from the change on
 NULLS = ("independent", "season", "bursts", "clusters", "time order", "allowed")
+WITHIN = ("independent", "allowed")  # nulls whose windows move by no more than is allowed
 NUMBERS, CATEGORIES = ("up", "down", "out", "in"), ("more", "less")
 DIRECTIONS = (*NUMBERS, *CATEGORIES, "missing")
 KINDS = dict(
@@ -46,8 +47,11 @@ class Job:
     repeat: int = 0
 
 
-def nulls(stream: Stream, columns: Sequence[Column], windows: int, role: str, seed: int) -> Iterator[Job]:
-    """Every null version of every column, drawn with a seed of its own."""
+def nulls(stream: Stream, columns: Sequence[Column], windows: int, within: int, role: str, seed: int) -> Iterator[Job]:
+    """Every null version of every column, drawn with a seed of its own.
+
+    windows: of each; within: of each that moves by no more than is allowed.
+    """
     rng = np.random.default_rng([seed, *stream.name.encode()])
 
     def job(version: str, column: Column, values: np.ndarray, begins: int, direction: str = "") -> Job:
@@ -56,7 +60,7 @@ def nulls(stream: Stream, columns: Sequence[Column], windows: int, role: str, se
         return Job(*named, before, after, len(columns), direction)
 
     for version in NULLS[:-1]:
-        picked, begins = _picked(rng, stream, version, windows)
+        picked, begins = _picked(rng, stream, version, within if version in WITHIN else windows)
         weekend = np.isin(np.arange(len(picked)) % 7, (5, 6))
         for column in columns:
             values = column.values[picked]
@@ -65,7 +69,7 @@ def nulls(stream: Stream, columns: Sequence[Column], windows: int, role: str, se
                 values[weekend] = moved(rng, column, values[weekend], str(rng.choice(able)), SEASON)
             yield job(version, column, values, begins)
     for direction in DIRECTIONS:
-        picked = rng.integers(0, len(stream.days), (REFERENCE + windows, ROWS))
+        picked = rng.integers(0, len(stream.days), (REFERENCE + within, ROWS))
         for column in columns:
             if can(column, direction, ALLOWED):
                 values = column.values[picked]

@@ -40,6 +40,18 @@ def test_a_shift_of_fifteen_hundredths_is_found_in_every_stream(regime, within):
         assert first_alarm(follow(reference(seed, p), 10, regime, seen)) is not None, seed
 
 
+@pytest.mark.parametrize("scale", [False, True], ids=["to one side", "of scale"])
+def test_most_shifts_of_fifteen_hundredths_are_found_in_the_second_window(scale):
+    """In the first there is nothing learned yet: what has most to begin with has to be what most drifts look like."""
+    p = np.full(20, 0.05)
+    order = np.roll(np.arange(20), 5) if scale else np.arange(20)
+    after, found = moved(p, 0.15)[np.argsort(order)], []
+    for seed in range(20):
+        seen = np.concatenate([windows(seed, p, 10), windows(seed + 100, after, 10)])
+        found.append(first_alarm(follow(reference(seed, p), 20, ROWS, seen)) - 9)
+    assert np.median(found) <= 2
+
+
 def test_the_beginning_of_a_drift_is_dated():
     p = shares(1)
     seen = np.concatenate([windows(1, p, 20), windows(2, moved(p, 0.3), 6)])

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from shipworthy.counts.reference import Regime
 from shipworthy.monitoring.gathering import Evidence
-from shipworthy.monitoring.radius import Radius
+from shipworthy.monitoring.radius import Radius, of_cells, of_each_cell
+from shipworthy.monitoring.witnesses import fixed
 from shipworthy.monitoring.witnesses.fixed import Fixed, cells, half_lines, intervals
 from shipworthy.monitoring.witnesses.learned import Learned
 from shipworthy.monitoring.witnesses.likelihood import Likelihood
@@ -53,13 +54,13 @@ def moved(reference, held, budget, order, split):
 
 
 def witnesses(reference, drift, bets):
-    radius = Radius(drift, np.array([500.0, 500.0]), 1.0, lambda rows: 0.0)
+    radius, whole = Radius(drift, np.array([500.0, 500.0]), 1.0, lambda rows: 0.0), reference.mean(axis=0)
     return [
         Learned(reference, radius, bets),
         Likelihood(reference, radius, bets),
-        Fixed(cells(BINS), reference, radius, bets),
-        Fixed(half_lines(BINS, BINS), reference, radius, bets),
-        Fixed(intervals(BINS, BINS), reference, radius, bets),
+        Fixed(cells(BINS), reference, radius, bets, fixed.of_cells(whole)),
+        Fixed(half_lines(BINS, BINS), reference, radius, bets, fixed.of_half_lines(BINS, whole)),
+        Fixed(intervals(BINS, BINS), reference, radius, bets, fixed.of_intervals(BINS, whole)),
     ]
 
 
@@ -83,6 +84,13 @@ def test_no_bet_profits_from_drift_that_is_allowed_however_it_is_spread_over_slo
         for counts in past:
             witness.learn(np.array(counts, dtype=np.float64).reshape(2, BINS))
         assert expectation(witness, held, truth).max() <= 1 + 1e-9
+
+
+@given(one=SHARES, drift=st.floats(0.02, 0.3))
+def test_experts_have_one_fortune_between_them(one, drift):
+    """More than 1 would make more of nothing: the mean of their sums is one of its own only so."""
+    for witness in witnesses(one[None, :], drift, "row"):
+        assert np.exp(witness.log_weights).sum() == pytest.approx(1)
 
 
 def test_the_same_bets_profit_from_more_drift_than_is_allowed():
@@ -132,3 +140,23 @@ def test_the_reference_is_worth_at_most_all_of_its_rows_and_at_least_the_thinnes
     there = [count for count, seen in zip(rows, held, strict=True) if seen]
     assert min(there) - 1e-6 <= found[0] <= sum(rows) + 1e-6
     assert found[1] == pytest.approx(sum(rows))
+
+
+def test_the_share_of_every_cell_lies_within_its_bound_but_once_in_a_hundred_references():
+    rng, cells_ = np.random.default_rng(0), 8
+    p = np.array([0.5, 0.3, 0.1, 0.05, 0.03, 0.015, 0.005, 0.0])
+    outside = 0
+    for counts in rng.multinomial(300, p, 2_000):
+        seen = counts / 300
+        both = np.concatenate([p, 1 - p])
+        outside += bool((both > np.concatenate([seen, 1 - seen]) + of_each_cell(seen, 300) + 1e-12).any())
+    assert outside <= 0.01 * 2_000
+    assert len(of_each_cell(p, 300)) == 2 * cells_
+
+
+@given(SHARES, st.floats(5, 1e6))
+def test_a_cells_own_bound_is_never_wider_than_that_of_any_cell_and_much_smaller_for_a_light_one(shares, rows):
+    each = of_each_cell(shares, rows)
+    assert (each > 0).all()
+    assert (each <= of_cells(BINS, rows) + 1e-9).all()
+    assert of_each_cell(np.array([0.0, 0.5, 0.5]), 1_000.0)[0] < 0.15 * of_cells(BINS, 1_000.0)

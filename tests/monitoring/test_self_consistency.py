@@ -49,6 +49,22 @@ def test_spells_that_outlast_the_promise_raise_the_drift_that_is_allowed_and_say
     assert f"beyond {regime.drift:.0%}: wind moves by that much" in regime.words
 
 
+def test_what_a_reference_repeats_raises_no_alarm_for_as_long_as_the_promise_is_about():
+    """Two worlds of five days each, which the day before tells: evidence of them grows from month to month."""
+    reference = settled(lambda rng, day, rows: 3.0 * (day // 5 % 2) + rng.normal(size=rows), rows=100)
+    payoff, regime = reference.payoffs[0], reference.regimes[0]
+    limit, past = np.log(365), np.array(payoff.by_window)
+
+    def highest(drift, length):
+        allowing = msgspec.structs.replace(regime, drift=drift)
+        seen = np.tile(past, (7, 1))[:length]
+        return max(reading.log_sum for reading in follow(payoff.counts, payoff.bins.ordered, allowing, seen))
+
+    assert highest(0.05, len(past)) < limit < highest(0.05, 365)  # silent once is not silent
+    assert regime.drift > 0.05
+    assert highest(regime.drift, 365) < limit
+
+
 def test_a_reference_of_few_spells_counts_for_few_rows():
     def weather(rng, day, rows):
         return np.sin(day // 10) + 0.3 * rng.normal(size=rows)

@@ -1,6 +1,6 @@
 """Evidence that one payoff has drifted: a pure function of the reference and of its windows, in order.
 
-Alert tier: Shiryaev-Roberts sums M_t = L_t (M_{t-1} + 1), averaged over experts and then over witnesses. While there is
+Alert tier: Shiryaev-Roberts sums M_t = L_t (M_{t-1} + 1), the weighted mean of experts and witnesses. While there is
 no drift M_t - t tends downwards: the mean time until M reaches 1/alpha is at least 1/alpha windows (Shin, Ramdas and
 Rinaldo, arXiv 2203.03532). An expert that does not bet adds 0 instead of 1, else its sum would grow like t and an alarm
 at t = 1/alpha be certain.
@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from shipworthy.counts.reference import Regime
 from shipworthy.monitoring import radius
 from shipworthy.monitoring.radius import Bound, Radius
-from shipworthy.monitoring.witnesses.fixed import Fixed, cells, half_lines, intervals
+from shipworthy.monitoring.witnesses import fixed
+from shipworthy.monitoring.witnesses.fixed import Fixed
 from shipworthy.monitoring.witnesses.learned import Learned
 from shipworthy.monitoring.witnesses.likelihood import Likelihood
 from shipworthy.monitoring.witnesses.wager import Floats, Witness
@@ -48,7 +49,9 @@ class Evidence:
         rows = counts.sum(axis=1)
         whole = counts.sum(axis=0) / rows.sum()
         self._shares: Floats = np.where(rows[:, None] > 0, counts / np.maximum(rows, 1.0)[:, None], whole)
-        self._families = [_Fortunes(witness) for witness in _witnesses(self._shares, rows, ordered, regime)]
+        weighed = _witnesses(self._shares, whole, rows, ordered, regime)
+        self._families = [_Fortunes(witness) for _, witness in weighed]
+        self._log_weights: Floats = np.log([weight for weight, _ in weighed]) - np.log(sum(one for one, _ in weighed))
         self._burst = regime.burst if regime.bets == "row" else 1.0
         self._windows = 0
 
@@ -72,19 +75,23 @@ class Evidence:
         self._windows += 1
         strongest = max(self._families, key=lambda family: family.log_sum)
         return Reading(
-            float(_log_mean([family.log_sum for family in self._families])),
-            float(_log_mean([family.log_product for family in self._families])),
+            self._log_sum,
+            _log_mean([family.log_product for family in self._families], self._log_weights),
             distance,
             strongest.since,
         )
 
-    def reaches(self, counts: Table, log_limit: float) -> bool:
-        """Whether the sum reaches a limit after one more window; nothing else is kept, which takes half of the time."""
+    def sum_after(self, counts: Table) -> float:
+        """Log of the sum after one more window of counts; nothing else is kept, which takes half of the time."""
         seen = np.atleast_2d(counts).astype(np.float64)
         if seen.any():
             for family in self._families:
                 family.add_sums(seen / self._burst)
-        return float(_log_mean([family.log_sum for family in self._families])) >= log_limit
+        return self._log_sum
+
+    @property
+    def _log_sum(self) -> float:
+        return _log_mean([family.log_sum for family in self._families], self._log_weights)
 
 
 def follow(reference: Sequence[int] | Table, ordered: int, regime: Regime, windows: Iterable[Table]) -> list[Reading]:
@@ -97,11 +104,11 @@ class _Fortunes:
     """What the experts of one witness have won."""
 
     def __init__(self, witness: Witness) -> None:
-        self._witness = witness
-        self._sums = np.full(witness.experts, -np.inf)
-        self._products = np.zeros(witness.experts)
-        self._runs = np.zeros(witness.experts)  # log of the best product that ends here (CUSUM)
-        self._since = np.zeros(witness.experts, dtype=np.int64)  # where that begins
+        self._witness, experts = witness, len(witness.log_weights)
+        self._sums = np.full(experts, -np.inf)
+        self._products = np.zeros(experts)
+        self._runs = np.zeros(experts)  # log of the best product that ends here (CUSUM)
+        self._since = np.zeros(experts, dtype=np.int64)  # where that begins
 
     def add(self, counts: Floats, index: int) -> None:
         log_l = self.add_sums(counts)
@@ -118,23 +125,26 @@ class _Fortunes:
 
     @property
     def log_sum(self) -> float:
-        return _log_mean(self._sums)
+        return _log_mean(self._sums, self._witness.log_weights)
 
     @property
     def log_product(self) -> float:
-        return _log_mean(self._products)
+        return _log_mean(self._products, self._witness.log_weights)
 
     @property
     def since(self) -> int:
         return int(self._since[np.argmax(self._sums)])
 
 
-def _witnesses(shares: Floats, rows: Floats, ordered: int, regime: Regime) -> list[Witness]:
-    """Learned sets, the clipped ratio, cells, and runs of ordered bins, each with the radius that it needs.
+def _witnesses(
+    shares: Floats, whole: Floats, rows: Floats, ordered: int, regime: Regime
+) -> list[tuple[float, Witness]]:
+    """Learned sets, the clipped ratio, cells, and runs of ordered bins, each with its weight and the radius it needs.
 
     Half-lines are few and need the smallest radius, so that a shift to one side is found soonest. Row by row evidence
-    is strong enough to pay for a bet on every interval, too; a window that counts once is not. shares: (groups, bins);
-    rows: (groups,).
+    is strong enough to pay for a bet on every interval, too; a window that counts once is not. Sets that are fixed can
+    win in the first window of a drift, and have the larger part for that; what is learned wins from the second on.
+    shares: (groups, bins); whole: (bins,) of all rows; rows: (groups,).
     """
     bins, bets = shares.shape[1], regime.bets
     both = max(regime.cells_clustering, regime.runs_clustering)
@@ -143,23 +153,25 @@ def _witnesses(shares: Floats, rows: Floats, ordered: int, regime: Regime) -> li
         return Radius(regime.drift, rows, clustering, bound)
 
     any_set = within(both, partial(radius.of_any_set, bins))
-    found: list[Witness] = [
-        Learned(shares, any_set, bets),
-        Likelihood(shares, any_set, bets),
-        Fixed(cells(bins), shares, within(regime.cells_clustering, partial(radius.of_cells, bins)), bets),
+    each = partial(radius.of_each_cell, whole) if len(rows) == 1 else partial(radius.of_cells, bins)
+    of_cells = within(regime.cells_clustering, each)
+    found: list[tuple[float, Witness]] = [
+        (1.0, Learned(shares, any_set, bets)),
+        (1.0, Likelihood(shares, any_set, bets)),
+        (1.5, Fixed(fixed.cells(bins), shares, of_cells, bets, fixed.of_cells(whole))),
     ]
     if ordered >= FEWEST_ORDERED:
-        sided = within(regime.runs_clustering, radius.of_half_lines)
-        found.append(Fixed(half_lines(ordered, bins), shares, sided, bets))
+        sided, weights = within(regime.runs_clustering, radius.of_half_lines), fixed.of_half_lines(ordered, whole)
+        found.append((3.0, Fixed(fixed.half_lines(ordered, bins), shares, sided, bets, weights)))
     if ordered >= FEWEST_ORDERED and bets == "row":
-        runs = within(regime.runs_clustering, radius.of_intervals)
-        found.append(Fixed(intervals(ordered, bins), shares, runs, bets))
+        runs, weights = within(regime.runs_clustering, radius.of_intervals), fixed.of_intervals(ordered, whole)
+        found.append((3.5, Fixed(fixed.intervals(ordered, bins), shares, runs, bets, weights)))
     return found
 
 
-def _log_mean(logs: Sequence[float] | Floats) -> float:
-    values = np.asarray(logs)
+def _log_mean(logs: Sequence[float] | Floats, log_weights: Floats) -> float:
+    values = np.asarray(logs) + log_weights
     largest = values.max()
     if largest == -np.inf:
         return float("-inf")
-    return float(largest + np.log(np.exp(values - largest).sum() / values.size))
+    return float(largest + np.log(np.exp(values - largest).sum()))

@@ -33,6 +33,7 @@ def _too_small(reference: Reference, payoffs: Sequence[tuple[Payoff, Regime]]) -
     window = reference.window
     least = min(least_shift(payoff, regime, window) for payoff, regime in payoffs)
     seen = f"a shift of less than {least:.0%} of rows cannot raise an alarm" if least < 1 else "no shift can"
+    seen += ", unless to nulls or to values that were rare"
     return (f"the reference has {rows:,} rows: by their sampling error alone {seen}; take a longer one",)
 
 
@@ -52,7 +53,11 @@ def _silent(payoffs: Sequence[tuple[Payoff, Regime]], window: int) -> tuple[str,
     names = [payoff.name for payoff, regime in payoffs if least_shift(payoff, regime, window) >= 1]
     if not names:
         return ()
-    return (f"{_listed(names)} can raise no alarm: the reference moves as much as anything could, or is too small",)
+    said = (
+        f"{_listed(names)}: no shift between common values can raise an alarm, because the reference moves as much as "
+        "anything could, or is too small"
+    )
+    return (said,)
 
 
 def _constant(payoffs: Sequence[Payoff]) -> tuple[str, ...]:

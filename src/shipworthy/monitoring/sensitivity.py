@@ -13,6 +13,7 @@ from shipworthy.monitoring.gathering import FEWEST_ORDERED
 def least_shift(payoff: Payoff, regime: Regime, window: int) -> float:
     """The share of rows that has to move before any bet can win in the long run; 1 or more: none ever can.
 
+    Moves between bins that hold much are meant; a bin that the reference held little of shows less than that.
     window: ns. Where windows are shorter than the season it is that of a middling group of slots.
     """
     bins, rows = payoff.bins.size, _worth(payoff, regime, window)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipworthy.monitoring.radius import Radius
-from shipworthy.monitoring.witnesses.wager import STAKES, Bets, Floats, Sets
+from shipworthy.monitoring.witnesses.wager import STAKES, Bets, Floats, Sets, staked
 
 HALF_LIVES: Floats = np.array([1.0, 5.0, 25.0])  # windows
 
@@ -36,7 +36,7 @@ class Past:
 class Learned:
     """One set a half-life, the same in all groups; there is no bet while a set is empty."""
 
-    experts = len(HALF_LIVES) * len(STAKES)
+    log_weights = staked(np.ones(len(HALF_LIVES)))
 
     def __init__(self, reference: Floats, radius: Radius, bets: Bets) -> None:
         self._reference, self._radius, self._bets = reference, radius, bets

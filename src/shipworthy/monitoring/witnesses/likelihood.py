@@ -27,7 +27,7 @@ class Likelihood:
     all groups: then L has expectation at most 1 however the drift that is allowed is spread over them (see `wager`).
     """
 
-    experts = len(HALF_LIVES)
+    log_weights: Floats = np.full(len(HALF_LIVES), -np.log(len(HALF_LIVES)))
 
     def __init__(self, reference: Floats, radius: Radius, bets: Bets) -> None:
         """reference: (groups, bins) shares."""
@@ -48,7 +48,7 @@ class Likelihood:
         p = weights[:, None] * self._p[there]
         q = tilt[:, None, :] * self._p[there]
         q = weights[:, None] * q / q.sum(axis=2, keepdims=True)
-        radius = self._radius.of(held) + float(weights @ self._moved[there])
+        radius = float(self._radius.of(held)) + float(weights @ self._moved[there])
         payoff = clipped(p.ravel(), q.reshape(len(q), -1), radius)
         betting = np.abs(np.log(payoff)).max(axis=1) > 1e-9  # the ratio is 1 wherever q is within r
         if self._bets == "window":

@@ -26,6 +26,8 @@ Floats = NDArray[np.float64]
 Bets = Literal["row", "window"]
 
 STAKES: Floats = np.array([0.05, 0.1, 0.2, 0.4, 0.8])
+# What each stake is given of a set's fortune: most to those that win soonest where twice what is allowed has moved.
+_GIVEN: Floats = np.array([0.5, 1.0, 2.0, 3.0, 1.0])
 _SURE = {"row": 1 - 1e-6, "window": 0.98}  # a set that may hold (nearly) everything leaves nothing to bet on
 _LOST = 1.2  # a group's centre up to which its rows can be bet on with the largest stake and something is left
 
@@ -33,7 +35,7 @@ _LOST = 1.2  # a group's centre up to which its rows can be bet on with the larg
 class Witness(Protocol):
     """A family of experts, each with its own fortune."""
 
-    experts: int
+    log_weights: Floats  # (experts,) log of what each has to begin with; their sum is 1
 
     def bet(self, counts: Floats) -> tuple[Floats, NDArray[np.bool_]]:
         """(experts,) log L of a window of counts (groups, bins), and (experts,) which of them bet at all."""
@@ -42,6 +44,13 @@ class Witness(Protocol):
     def learn(self, counts: Floats) -> None:
         """Let the window become past."""
         ...
+
+
+def staked(weights: Floats) -> Floats:
+    """(sets x stakes,) log weights of the experts that bet on sets of these weights, (sets,)."""
+    given = np.outer(weights / weights.sum(), _GIVEN / _GIVEN.sum()).ravel()
+    logs: Floats = np.log(np.maximum(given, np.finfo(np.float64).tiny))
+    return logs
 
 
 class Sets:
