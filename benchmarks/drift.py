@@ -66,16 +66,16 @@ QUIET = {
 
 def jobs_of(
     names: Sequence[str], most: int | None, windows: int, repeats: int, distances: Sequence[float], seed: int
-) -> list[Job]:
-    """All jobs; nulls that thresholds are set on have another seed than those that judge them."""
-    found: list[Job] = []
+) -> list[list[Job]]:
+    """Nulls that thresholds are set on, nulls that judge them, and drifts: each with a seed of its own."""
+    set_on, judges, moved = list[Job](), list[Job](), list[Job]()
     for name in names:
         stream = STREAMS[name]()
         columns = [column for column in stream.columns if column.name in WATCHED[name]][:most]
-        found += nulls(stream, columns, windows, WITHIN_TIMES * windows, "calibrate", seed + 1)
-        found += nulls(stream, columns, windows, WITHIN_TIMES * windows, "judge", seed + 2)
-        found += drifts(stream, columns, distances, repeats, seed + 3)
-    return found
+        set_on += nulls(stream, columns, windows, WITHIN_TIMES * windows, "calibrate", seed + 1)
+        judges += nulls(stream, columns, windows, windows, "judge", seed + 2)
+        moved += drifts(stream, columns, distances, repeats, seed + 3)
+    return [set_on, judges, moved]
 
 
 def by_ours(jobs: Sequence[Job]) -> tuple[Said, float]:
@@ -103,17 +103,24 @@ def write(jobs: Sequence[Job], folder: Path, labels: Sequence[np.ndarray] | None
         np.savez(folder / f"{number}.npz", reference=job.reference, windows=job.windows, **more)
 
 
-def remembered_of(who: str, jobs: Sequence[Job], digest: str, folder: Path, *, afresh: bool) -> tuple[Said, float]:
-    """What a peer says, or said of the same jobs; and how many seconds that took. Unavailable."""
+def asked(who: str, parts: Sequence[Sequence[Job]], *, afresh: bool) -> tuple[Said, float]:
+    """What a peer says of all jobs, or said of the same ones before; and how many seconds that took. Unavailable."""
+    together, seconds = Said([], []), 0.0
+    for part in parts:
 
-    def ask() -> tuple[Said, float]:
-        if not (folder / "said").exists():
-            write(jobs, folder)
-        began = time.perf_counter()
-        print(f"asking {who} about {sum(len(job.windows) for job in jobs):,} windows …", file=sys.stderr, flush=True)
-        return by_peer(who, jobs, folder), time.perf_counter() - began
+        def ask(jobs: Sequence[Job] = part) -> tuple[Said, float]:
+            print(
+                f"asking {who} about {sum(len(job.windows) for job in jobs):,} windows …", file=sys.stderr, flush=True
+            )
+            with tempfile.TemporaryDirectory() as folder:
+                write(jobs, Path(folder))
+                began = time.perf_counter()
+                return by_peer(who, jobs, Path(folder)), time.perf_counter() - began
 
-    return remembered.said(who, digest, ask, afresh=afresh)
+        said, took = remembered.said(who, part, ask, afresh=afresh)
+        together = Said([*together.statistic, *said.statistic], [*together.fires, *said.fires])
+        seconds += took
+    return together, seconds
 
 
 def by_peer(who: str, jobs: Sequence[Job], folder: Path) -> Said:
@@ -200,18 +207,17 @@ def main() -> None:
         else filter(None, options.peers.split(","))
     )
     distances = (0.10, 0.15) if options.quick else (0.10, 0.15, 0.20)
-    windows, repeats = (60, 1) if options.quick else (120, 3)
-    jobs = jobs_of(names, options.columns, options.windows or windows, repeats, distances, options.seed)
+    windows, repeats = (60, 1) if options.quick else (120, 2)
+    parts = jobs_of(names, options.columns, options.windows or windows, repeats, distances, options.seed)
+    jobs = [job for part in parts for job in part]
     began = time.perf_counter()
     mine, by_row = by_ours(jobs)
     said, took, unavailable = {OURS: mine}, {OURS: time.perf_counter() - began}, {}
-    digest = remembered.digest(jobs)
-    with tempfile.TemporaryDirectory() as folder:
-        for who in peers:
-            try:
-                said[who], took[who] = remembered_of(who, jobs, digest, Path(folder), afresh=options.afresh)
-            except Unavailable as reason:
-                unavailable[who] = str(reason)
+    for who in peers:
+        try:
+            said[who], took[who] = asked(who, parts, afresh=options.afresh)
+        except Unavailable as reason:
+            unavailable[who] = str(reason)
     rows = [row_of(who, jobs, one, distances, took[who]) for who, one in said.items()]
     equal = {name: equal_rate(jobs, said, name) for name in RATES}
     lost_to = lost(equal)

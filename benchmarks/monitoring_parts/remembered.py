@@ -27,10 +27,10 @@ def digest(jobs: Sequence[Job]) -> str:
     return found.hexdigest()
 
 
-def said(who: str, jobs: str, ask: Callable[[], tuple[Said, float]], *, afresh: bool) -> tuple[Said, float]:
-    """What it said, and how many seconds that took; asked if it has not been, or afresh. jobs: their digest."""
+def said(who: str, jobs: Sequence[Job], ask: Callable[[], tuple[Said, float]], *, afresh: bool) -> tuple[Said, float]:
+    """What it said, and how many seconds that took; asked if it has not been, or afresh."""
     lock = hashlib.blake2b((LOCKS / f"{detectors.HOMES.get(who, who)}.lock").read_bytes(), digest_size=6).hexdigest()
-    file = BUILT / "said" / f"{who}-{lock}-{jobs}.npz"
+    file = BUILT / "said" / f"{who}-{lock}-{digest(jobs)}.npz"
     if file.exists() and not afresh:
         with np.load(file) as kept:
             ends = kept["ends"]
