@@ -86,6 +86,7 @@ def test_no_bet_profits_from_drift_that_is_allowed_however_it_is_spread_over_slo
         assert expectation(witness, held, truth).max() <= 1 + 1e-9
 
 
+@settings(max_examples=40, deadline=None)
 @given(one=SHARES, drift=st.floats(0.02, 0.3))
 def test_experts_have_one_fortune_between_them(one, drift):
     """More than 1 would make more of nothing: the mean of their sums is one of its own only so."""
@@ -154,6 +155,7 @@ def test_the_share_of_every_cell_lies_within_its_bound_but_once_in_a_hundred_ref
     assert len(of_each_cell(p, 300)) == 2 * cells_
 
 
+@settings(max_examples=40, deadline=None)
 @given(SHARES, st.floats(5, 1e6))
 def test_a_cells_own_bound_is_never_wider_than_that_of_any_cell_and_much_smaller_for_a_light_one(shares, rows):
     each = of_each_cell(shares, rows)
