@@ -87,6 +87,13 @@ def test_a_model_of_the_projects_own_brings_its_code(job, tmp_path):
     assert done.stdout == "[1.5 1.5]\n"
 
 
+def test_a_module_that_was_made_in_memory_and_names_a_file_that_is_none_is_no_code(job, tmp_path):
+    """As torch does with torch.ops: a relative name, which looks as if it lay in the project."""
+    body = 'import types; made = types.ModuleType("made"); made.__file__ = "_ops.py"; sys.modules["made"] = made'
+    run(job(body))
+    assert [path.name for path in (tmp_path / "output" / "code").rglob("*.py")] == ["own.py"]
+
+
 def test_the_code_sees_fixed_variables_and_no_secrets(job, monkeypatch, tmp_path):
     monkeypatch.setenv("SECRET_OF_THE_SHELL", "x")
     monkeypatch.setenv("OMP_NUM_THREADS", "16")

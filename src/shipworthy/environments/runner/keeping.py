@@ -64,13 +64,17 @@ class _Naming(pickle.Pickler):
 
 
 def _own_modules(project: Path) -> dict[str, Path]:
-    """Imported modules whose files lie in the project."""
+    """Imported modules whose files lie in the project.
+
+    Some modules are made in memory and name a file that there is not, such as torch.ops, which says "_ops.py".
+    """
     root = project.resolve()
     found = {}
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if file and Path(file).resolve().is_relative_to(root):
-            found[name] = Path(file).resolve()
+        path = Path(file).resolve() if file else None
+        if path is not None and path.is_relative_to(root) and path.is_file():
+            found[name] = path
     return found
 
 
