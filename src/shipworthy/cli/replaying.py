@@ -76,6 +76,9 @@ def _say_alarms(replay: Replay) -> None:
     for told in replay.alarms:
         say(marked("blocked", f"{_day(told.alarm.event_time)}  {told.alarm.words}"))
         say_plain(f"    {words(told, replay.metric)}")
+        if told.alarm.examples:
+            named = ", ".join(dict.fromkeys(one.prediction for one in told.alarm.examples))
+            say_plain(f"    rows to look at: {named}")
 
 
 def _say_falls(replay: Replay) -> None:

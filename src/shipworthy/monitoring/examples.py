@@ -89,26 +89,56 @@ class _Wanted:
         return assign(self.payoff.bins, known[0]) if pair is None else pair.place(known[0], known[1])
 
 
+class Search:
+    """Looks for the rows of one alarm in whatever tables it is given."""
+
+    def __init__(self, reference: Reference, windows: Sequence[tuple[int, Counts]], alarm: Alarm) -> None:
+        """windows: starts and counts that the alarm was made of."""
+        self._alarm = alarm
+        together = total(reference, [counts for start, counts in windows if start >= alarm.since])
+        tables = dict(zip((payoff.name for payoff in reference.payoffs), together.of_payoffs(reference), strict=True))
+        payoffs = {payoff.name: payoff for payoff in as_seen(reference, together).payoffs}
+        self._wanted = [
+            _wanted(reference, payoffs[moved.payoff], grown(payoffs[moved.payoff], tables[moved.payoff]))
+            for moved in alarm.moved[:PAYOFFS]
+        ]
+        moved_features = [moved.payoff for moved in alarm.moved if moved.origin == "feature"]
+        named = [*(name for one in self._wanted for name in one.features), *moved_features]
+        self.features = list(dict.fromkeys(named))[:VALUES]
+
+    @property
+    def columns(self) -> set[str]:
+        """Of a table of predictions: where what it looks at stands."""
+        return {"score", *map(feature_column, self.features), *(name for one in self._wanted for name in one.columns)}
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is missing any more."""
+        return all(len(one.found) >= EACH for one in self._wanted)
+
+    @property
+    def found(self) -> tuple[Example, ...]:
+        """What was found so far, the strongest payoff's first."""
+        return tuple(example for one in self._wanted for example in one.found)
+
+    def take(self, rows: pa.Table) -> None:
+        """Look through rows as `stored.newest_rows` gives them."""
+        if self.done:
+            return
+        of_alarm = _of_alarm(rows, self._alarm)
+        for one in self._wanted:
+            one.take(of_alarm, self.features)
+
+
 def _found(
     location: Path, reference: Reference, windows: Sequence[tuple[int, Counts]], alarm: Alarm
 ) -> tuple[Example, ...]:
-    together = total(reference, [counts for start, counts in windows if start >= alarm.since])
-    tables = dict(zip((payoff.name for payoff in reference.payoffs), together.of_payoffs(reference), strict=True))
-    payoffs = {payoff.name: payoff for payoff in as_seen(reference, together).payoffs}
-    wanted = [
-        _wanted(reference, payoffs[moved.payoff], grown(payoffs[moved.payoff], tables[moved.payoff]))
-        for moved in alarm.moved[:PAYOFFS]
-    ]
-    moved_features = [moved.payoff for moved in alarm.moved if moved.origin == "feature"]
-    named = list(dict.fromkeys([*(name for one in wanted for name in one.features), *moved_features]))[:VALUES]
-    columns = {"score", *map(feature_column, named), *(column for one in wanted for column in one.columns)}
-    for rows in newest_rows(location, columns, LOOKED_THROUGH, Span(alarm.since, alarm.event_time)):
-        of_alarm = _of_alarm(rows, alarm)
-        for one in wanted:
-            one.take(of_alarm, named)
-        if all(len(one.found) >= EACH for one in wanted):
+    search = Search(reference, windows, alarm)
+    for rows in newest_rows(location, search.columns, LOOKED_THROUGH, Span(alarm.since, alarm.event_time)):
+        search.take(rows)
+        if search.done:
             break
-    return tuple(example for one in wanted for example in one.found)
+    return search.found
 
 
 def _wanted(reference: Reference, payoff: Payoff, bin_: int) -> _Wanted:

@@ -26,6 +26,7 @@ class Replayed(msgspec.Struct, frozen=True):
     regimes: tuple[Regime, ...]  # how evidence against each payoff was counted, and why
     evidence: tuple[WindowEvidence, ...]  # one a window, oldest first
     alarms: tuple[Alarm, ...]  # oldest first
+    reference: Reference  # with its regimes
     log_threshold: float  # log of the evidence that one payoff alone needs for an alarm
 
 
@@ -57,4 +58,6 @@ def replayed(
         raised = [rearming.Raised(alarm.event_time, None) for alarm in alarms]
         if rearming.verdict(standing, raised, 0, rearming.FALLEN) == "first":
             alarms.append(alarming.of_drift(found, following.reference, followed, repeated=False))
-    return Replayed(following.reference.regimes, tuple(evidence), tuple(alarms), following.log_threshold)
+    return Replayed(
+        following.reference.regimes, tuple(evidence), tuple(alarms), following.reference, following.log_threshold
+    )

@@ -28,6 +28,7 @@ from shipworthy.monitoring.quality import settled_order
 from shipworthy.monitoring.records import Quality
 from shipworthy.monitoring.replaying import Replayed, replayed
 from shipworthy.monitoring.tables import answers_of, count_rows
+from shipworthy.replay.examples import with_examples
 from shipworthy.replay.labels import codes_of
 from shipworthy.replay.quality import falls, performance_alarms, relation, told
 from shipworthy.replay.records import VERSION, Columns, Compared, Fall, Replay
@@ -157,7 +158,7 @@ def _told(
     if promised is not None:
         worse = declines(task.metric, labelled, promised, monitoring.performance or 0.0)
     fallen = falls(worse, -log(chance_a_window(monitoring))) if promised is not None and labelled else None
-    alarms = list(found.alarms)
+    alarms = with_examples(task, found.reference, closed, found.alarms)
     if promised is not None and monitoring.performance is not None:
         alarms += performance_alarms(worse, qualities, promised, found.log_threshold)
     alarms = [with_effect(alarm, qualities, promised) for alarm in alarms]
