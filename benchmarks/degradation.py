@@ -11,6 +11,10 @@ windows before. Ours is `watch --log`: evidence of drift, evidence of labels, an
 where it is surely lower by .02; the others stand at their documented defaults, where any column (the score is one)
 fires.
 
+Estimates are held against what the labels said of each window (monitoring_parts/estimates.py): ours and NannyML's (CBPE
+of the AUC; DLE of the mean absolute error of a regression, as a share of the one held out), and "as held out", which
+says what the reference had. `error` is the mean distance from the truth, `bias` its mean with the sign.
+
 Then the flights from April on, with a model that is trained again on sixty days whenever ours speaks (and 14 days have
 passed), or as often by the calendar: the mean of the daily AUC. The calendar is tried at three offsets.
 """
@@ -30,7 +34,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from drift import by_peer, write
-from monitoring_parts import refreshing
+from monitoring_parts import estimates, refreshing
 from monitoring_parts.labelled import NEAR, Labelled, changed, from_real, loss, watched
 from monitoring_parts.scenarios import Job
 from serving_parts.environments import Unavailable
@@ -107,7 +111,9 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="two streams, two peers, no refreshes on labels")
     parser.add_argument("--peers", help=f"whom to ask besides ours, of {','.join(PEERS)}; empty: nobody")
     parser.add_argument("--streams", help=f"of {', '.join(STREAMS)}")
-    parser.add_argument("--changed", action="store_true", help="only streams with a change that is known; no refreshes")
+    parser.add_argument(
+        "--changed", action="store_true", help="only streams with a change that is known; no estimates, no refreshes"
+    )
     parser.add_argument("--json", type=Path, help="write rows and ratios to this file")
     options = parser.parse_args()
     names = options.streams.split(",") if options.streams else STREAMS[: 2 if options.quick else None]
@@ -130,13 +136,24 @@ def main() -> None:
             print(f"{who:16}{version:16}{row['windows']:9}{row['bad']:6}{row['firing']:8}{shares}")
     for who, reason in unavailable.items():
         print(f"{who:16}{reason}")
+    cases = [] if options.changed else estimates.cases(versions)
+    estimated, why = estimates.compare(cases, peer="cbpe" in peers)
+    print(f"\n{'estimates without labels':28}{'version':18}{'windows':>8}{'error':>9}{'bias':>9}{'  ± 2 errors':>13}")
+    for row in estimated:
+        within = f"{row['within_two_errors']:.0%}" if "within_two_errors" in row else ""
+        named = f"{row['stream']}: {row['who']}"
+        print(f"{named:28}{row['version']:18}{row['windows']:8}{row['error']:9.4f}{row['bias']:9.4f}{within:>13}")
+    if why:
+        print(f"NannyML: {why}")
     refreshed = [] if options.changed else refreshing.policies(labels=not options.quick)
     print(f"\n{'refreshes of the flights':34}{'trained again':>14}{'mean AUC':>10}")
     for policy in refreshed:
         print(f"{policy['policy']:34}{policy['refreshes']:14}{policy['auc']:10.4f}")
     if options.json:
         options.json.write_text(
-            json.dumps({"rows": rows, "refreshes": refreshed, "unavailable": unavailable}, indent=1)
+            json.dumps(
+                {"rows": rows, "estimates": estimated, "refreshes": refreshed, "unavailable": unavailable}, indent=1
+            )
         )
 
 

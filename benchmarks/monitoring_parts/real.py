@@ -75,7 +75,7 @@ def of_flights() -> Stream:
 
 def of_flight_delays() -> Stream:
     """A sample of all flights of the United States in 2015; two days are a window."""
-    table = csv.read_csv(_data("popmon/test_data/flight_delays.csv.gz"), convert_options=_LOOSE)
+    table = csv.read_csv(data("popmon/test_data/flight_delays.csv.gz"), convert_options=_LOOSE)
     table = table.sort_by([("DATE", "ascending"), (table.column_names[0], "ascending")])
     days = table["DATE"].cast(pa.date32()).cast(pa.int32()).to_numpy().astype(np.int64)
     names = ["AIRLINE", "DEPARTURE_DELAY", "TAXI_OUT", "AIR_TIME", "DISTANCE"]
@@ -84,7 +84,7 @@ def of_flight_delays() -> Stream:
 
 def of_employment() -> Stream:
     """The census of Massachusetts; 1,000 rows are a window."""
-    folder = _data("nannyml/datasets/data")
+    folder = data("nannyml/datasets/data")
     parts = [pq.read_table(folder / f"employment_MA_{part}.pq") for part in ("reference", "analysis")]
     target = pq.read_table(folder / "employment_MA_analysis_target.pq")["employed"]
     labels = np.concatenate([parts[0]["employed"].to_numpy(), target.to_numpy()]).astype(np.float64)
@@ -117,7 +117,7 @@ STREAMS: dict[str, Callable[[], Stream]] = {
 
 
 def _of_nannyml(name: str, file: str, label: str, later: str, later_label: str, window: int) -> Stream:
-    folder = _data("nannyml/datasets/data")
+    folder = data("nannyml/datasets/data")
     reference, analysis = (csv.read_csv(folder / f"{file}_{part}.csv") for part in ("reference", "analysis"))
     truth = csv.read_csv(folder / f"{file}_{later}.csv")[later_label].to_numpy()
     labels = np.concatenate([reference[label].to_numpy(), truth]).astype(np.float64)
@@ -148,6 +148,7 @@ def _column(name: str, column: pa.Array) -> Column:
     return Column(name, category=False, values=column.cast(pa.float64()).to_numpy(zero_copy_only=False))
 
 
-def _data(path: str) -> Path:
+def data(path: str) -> Path:
+    """Where a file of these packages lies."""
     [packages] = (python_of("streams", LOCKS, alone=True).parents[1] / "lib").glob("python*/site-packages")
     return packages / path

@@ -17,6 +17,7 @@ CHAINS = (
     ("change-a-contract", "let-a-check-pass"),
     ("go-back",),
     ("keep-data-for-rebuilds",),
+    ("label-predictions",),
     ("read-an-alarm",),
     ("run-in-a-container",),
     ("record-a-service",),

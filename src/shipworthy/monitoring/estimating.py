@@ -154,6 +154,9 @@ def by_chances(metric: Metric, answers: Floats, labels: Codes, windows: Codes) -
     return ByChances(metric, calibration, without, low, high, held)
 
 
+_AS_GOOD = 1.002  # times the least squares, on rows that were not learnt from: that much is luck
+
+
 def by_losses(
     metric: Metric, answers: Floats, target: Floats, codes: Codes, sizes: tuple[int, ...], windows: Codes
 ) -> ByLosses:
@@ -170,7 +173,8 @@ def by_losses(
     for one, path in enumerate(paths):
         for index, model in enumerate(path):
             guesses[index, fold == one] = model.expected(coded[fold == one])
-    best = int(np.argmin(((guesses - losses) ** 2).sum(axis=1)))
+    off_by = ((guesses - losses) ** 2).sum(axis=1)
+    best = int(np.flatnonzero(off_by <= _AS_GOOD * off_by.min())[0])  # the simplest: a larger one has to pay
     guess = guesses[best]
     size = float(np.linalg.norm(guess))
     noise = float(np.linalg.norm(losses - guess)) / size if size > 0 else 0.0
@@ -215,8 +219,9 @@ def _spread(metric: Metric, loss: float, wide: float, answers: Floats) -> float:
 
 def _moved(model: LossModel, kept: Sequence[int]) -> LossModel:
     """Column 0 is the prediction, 1 + i the i-th coded feature."""
-    columns = tuple(column if column == 0 else 1 + kept.index(column - 1) for column in model.columns)
-    return msgspec.structs.replace(model, columns=columns)
+    place = {column: column if column == 0 else 1 + kept.index(column - 1) for column in model.columns}
+    trees = tuple(tree.renamed(place) for tree in model.trees)
+    return msgspec.structs.replace(model, columns=tuple(place.values()), trees=trees)
 
 
 def _held_against(windows: Codes, off: Callable[[Codes], tuple[float, float] | None]) -> HeldAgainst:
