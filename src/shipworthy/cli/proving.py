@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from shipworthy.cli.console import Progress, marked, say, say_json, say_plain, table
+from shipworthy.cli.console import Progress, marked, say, say_error, say_json, say_plain, table
 from shipworthy.cli.endpoint import check_endpoint
 from shipworthy.cli.options import HERE, Folder, Json
 from shipworthy.cli.tracking import telling
@@ -217,10 +217,14 @@ def release(
 
 def ship(project: Folder = HERE, json: Json = False) -> None:
     """Train, rebuild, check and release; goes on where it stopped."""
+    from shipworthy.gate.checks.purpose import purpose  # noqa: PLC0415 - start-up time
     from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
     from shipworthy.wiring.shipping import ship_project  # noqa: PLC0415 - start-up time
 
     opened = open_project(project)
+    written = purpose(opened.contract.purpose)
+    if written.outcome != "passed":  # known before a minute of training and measuring, and no run of it can be released
+        say_error(f"the check purpose will not pass: {written.reason}")
     with telling(opened), Progress(json).shown() as report:
         shipped = ship_project(opened, report)
     if json:
