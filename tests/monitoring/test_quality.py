@@ -7,6 +7,7 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 from monitoring.world import DAY, GATE, MODEL, ROWS, changed, rows
 
+from shipworthy import clock
 from shipworthy.contract.records import Labels
 from shipworthy.errors import WrongUse
 from shipworthy.models.metrics import measure
@@ -104,6 +105,14 @@ def test_labels_of_a_file_are_read_again_when_it_changed(tmp_path):
     (tmp_path / "truth.csv").write_text("id,late\na,0\nb,1\n")
     known.refresh()
     assert known.of(pa.chunked_array([["a", "b"]]))[1].tolist() == [0, 1]
+
+
+def test_a_label_that_is_known_only_in_time_to_come_does_not_settle_what_is_still_to_come(tmp_path):
+    labels = Labels(kind="file", location="truth.csv", key="id", target="late", time="known_at")
+    known = KnownLabels(open_source(labels, tmp_path))
+    (tmp_path / "truth.csv").write_text("id,late,known_at\na,1,2013-01-01T00:00:00Z\nb,0,2126-01-01T00:00:00Z\n")
+    known.refresh()
+    assert known.newest == clock.from_iso("2013-01-01T00:00:00Z")
 
 
 def test_labels_from_elsewhere_are_refused_by_name(tmp_path):

@@ -48,6 +48,7 @@ def test_labels_that_were_answered_survive_a_worker_that_is_killed(serving):
         ({"id": "a", "prediction_id": "b", "value": "yes"}, "id"),
         ({"id": "", "value": "yes"}, "id"),
         ({"id": "a", "value": "yes", "known_at": "yesterday"}, "known_at"),
+        ({"id": "a", "value": "yes", "known_at": "2126-01-01T00:00:00Z"}, "known_at"),
     ],
 )
 def test_one_label_that_breaks_the_contract_has_all_of_them_refused(serving, row, field):

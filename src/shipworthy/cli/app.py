@@ -25,6 +25,7 @@ from shipworthy.cli import (
     watching,
 )
 from shipworthy.cli.console import say_error
+from shipworthy.cli.ending import ends_with
 from shipworthy.cli.machine import trouble
 from shipworthy.errors import ShipworthyError
 
@@ -69,6 +70,19 @@ def _common(
 
 def main() -> None:
     """Entry point of the console script."""
+    try:
+        _told()
+    except SystemExit as end:
+        ends_with(end.code)
+        raise
+    except BaseException:
+        ends_with(1)
+        raise
+    ends_with(0)
+
+
+def _told() -> None:
+    """Run a command; what goes wrong is said in a sentence, and has an exit code."""
     try:
         app()
     except ShipworthyError as error:

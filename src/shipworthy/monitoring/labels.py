@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from shipworthy import clock
 from shipworthy.contract.records import Contract
 from shipworthy.monitoring.label_sources import LabelSource, Posted, open_source
 from shipworthy.predictions.label_log import folder_of
@@ -112,7 +113,8 @@ class _Part:
             if other is None or _supersedes(time, came, target, other):
                 originals.setdefault(key, before.get(key))  # `before` may be what is changed here
                 self.known[key] = (time, came, target)
-        self.newest = max(self.newest, *times, 0)
+        until = clock.now() + clock.AHEAD  # a time to come is a mistake, and must not settle what is still to come
+        self.newest = max([self.newest, *(time for time in times if time <= until)])
         return {key for key, original in originals.items() if not _same(original, self.known[key])}
 
 

@@ -12,11 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shipworthy.clock import SECOND
+from shipworthy.clock import AHEAD
 from shipworthy.models.records import NULL_TIMESTAMP
 from shipworthy.predictions.frames import Frame
-
-SKEW = 5 * SECOND  # a caller's clock may be ahead of ours by so much
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ def times_of(frame: Frame) -> Times:
         everything = np.ones(frame.rows, bool)
         return Times(frame.arrived, everything, ~everything)
     missing = said == NULL_TIMESTAMP
-    ahead = ~missing & (said > frame.arrived + SKEW)
+    ahead = ~missing & (said > frame.arrived + AHEAD)
     usable = ~missing & ~ahead
     return Times(np.where(usable, said, frame.arrived), usable, ahead)
 

@@ -84,6 +84,8 @@ class LabelTaker:
         known = now if row.known_at is None else _instant(row.known_at)
         if known is None:
             return Violation(number, "known_at", row.known_at, "ISO 8601 text, or whole nanoseconds since 1970")
+        if known > now + clock.AHEAD:  # a label settles windows up to when it became known
+            return Violation(number, "known_at", row.known_at, f"an instant up to now, {clock.to_iso(now)[:19]}Z")
         return Label(key, value, known, now)
 
     def _value(self, value: Any) -> Class | None:
