@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import typer.main
 from docs.documents import DOCS
+from typer.testing import CliRunner
 
 from shipworthy.cli.app import app
+from shipworthy.cli.sections import SECTIONS
 
 PAGE = (DOCS / "reference" / "cli.md").read_text(encoding="utf-8")
 COMMANDS = typer.main.get_group(app).commands
@@ -34,6 +36,19 @@ def names(command: str) -> dict[str, str]:
 
 def test_every_command_has_a_section_and_no_other():
     assert set(sections()) == set(COMMANDS)
+
+
+def test_help_lists_the_commands_under_the_headings_of_the_page():
+    headings = re.split(r"^## (Before .+|From .+|In .+|Elsewhere|Looking)$", PAGE, flags=re.MULTILINE)[1:]
+    on_page = {
+        heading: tuple(re.findall(r"^### (\S+)$", text, re.MULTILINE))
+        for heading, text in zip(headings[::2], headings[1::2], strict=True)
+    }
+    assert on_page == SECTIONS
+    shown = CliRunner().invoke(app, ["--help"]).output
+    assert all(f"\n{heading}:\n" in shown for heading in SECTIONS)
+    assert "…" not in shown
+    assert "..." not in shown.partition("Before there")[2]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

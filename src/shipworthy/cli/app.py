@@ -27,11 +27,13 @@ from shipworthy.cli import (
 from shipworthy.cli.console import say_error
 from shipworthy.cli.ending import ends_with
 from shipworthy.cli.machine import trouble
+from shipworthy.cli.sections import Sectioned
 from shipworthy.errors import ShipworthyError
 
 INTERRUPTED = 130
 app = typer.Typer(
     name="shipworthy",
+    cls=Sectioned,
     help="A model ships only with proof: rebuilt, fast enough, better than what it replaces, and watched.",
     no_args_is_help=True,
     add_completion=False,
