@@ -37,6 +37,8 @@ def say_status(view: StatusView) -> None:
         for channel in alert.waiting:
             say("  " + marked("undecided", channel))
     _say_evidence(view)
+    if view.closing:
+        say_plain(view.closing)
     _say_truth(view)
     say_quality(view.quality_words, view.slices, view.metric)
     for mark in view.marks[-MARKS:]:

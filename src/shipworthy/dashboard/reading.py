@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from shipworthy import clock
-from shipworthy.contract.records import Contract
+from shipworthy.contract.records import Contract, Monitoring
+from shipworthy.counts.windows import first_open
 from shipworthy.dashboard.judging import sentences, slice_views, views_of
 from shipworthy.dashboard.view import (
     AlertView,
@@ -18,7 +19,7 @@ from shipworthy.dashboard.view import (
     StatusView,
 )
 from shipworthy.lineage.records import Rebuild, Run
-from shipworthy.monitoring.closing import newest_event_time
+from shipworthy.monitoring.closing import newest_event_time, open_windows
 from shipworthy.monitoring.records import Alarm, Quality, WindowEvidence
 from shipworthy.monitoring.skew_evidence import SkewLook
 from shipworthy.monitoring.skew_watch import KIND as SKEW_LOOK
@@ -50,7 +51,7 @@ def read_view(
     qualities = newest_quality(ledger, model)
     releases = tuple(_release(ledger, entry.decode(Release)) for entry in ledger.entries("release", model))
     live = aliases.current(model, "live")
-    monitoring = contract.monitoring
+    monitoring, newest = contract.monitoring, newest_event_time(ledger, model)
     return StatusView(
         model=model,
         decision=contract.purpose.decision,
@@ -71,7 +72,8 @@ def read_view(
             f"windows of {clock.spoken(monitoring.window)}; drift is more than {monitoring.drift:.0%} of rows moved"
             + (f"; {part}" if part else "")
         ),
-        newest=newest_event_time(ledger, model),
+        newest=newest,
+        closing=_closing(ledger, contract, live, newest),
         running=running,
         refreshing=_refreshing(ledger, model),
         shadow=shadow,
@@ -79,6 +81,25 @@ def read_view(
         quality_words=sentences(_of_one(qualities, live)),
         slices=slice_views(_of_one(qualities, live)),
         skew=_skew(ledger, model),
+    )
+
+
+def _closing(ledger: Ledger, contract: Contract, live: int | None, newest: int | None) -> str:
+    if live is None or newest is None:
+        return ""
+    begin = first_open(newest, contract.monitoring.window, contract.monitoring.lateness)
+    return closing(live, open_windows(ledger, contract.name, live, begin), contract.monitoring)
+
+
+def closing(release: int, waiting: Sequence[int], monitoring: Monitoring) -> str:
+    """Of windows that nobody weighs yet, as rows of them may still come; "" where there is none."""
+    if not waiting:
+        return ""
+    count = f"{len(waiting):,} windows of @{release} wait" if len(waiting) > 1 else f"1 window of @{release} waits"
+    until = clock.to_iso(waiting[0] + monitoring.window + monitoring.lateness)[:19]
+    return (
+        f"{count} to be weighed, since rows may come {clock.spoken(monitoring.lateness)} late (monitoring.lateness): "
+        f"the first is closed by a row of {until}Z or later"
     )
 
 

@@ -200,6 +200,7 @@ class StatusView(msgspec.Struct, frozen=True):
     quality_words: tuple[str, ...] = ()  # what is known of the live release's quality, a sentence each
     slices: tuple[SliceView, ...] = ()  # of the live release, over its newest windows
     labels: LabelsView | None = None  # None: nobody has watched yet
+    closing: str = ""  # which windows of the live release wait, and for what; "" where none does
     skew: str = ""  # what the watch's newest look at training/serving skew found; "" before the first
 
     @property

@@ -42,6 +42,14 @@ def closed_windows(
     return [(start, _together(row.counts for row in same)) for start, same in groupby(rows, key=lambda row: row.window)]
 
 
+def open_windows(ledger: Ledger, model: str, release: int, begin: int) -> list[int]:
+    """Starts of a release's windows from `begin` on, where the first one stands that is not closed."""
+    counted, of = window_counts.c, (window_counts.c.model == model, window_counts.c.release == release)
+    query = select(counted.window).where(*of, counted.window >= begin).distinct().order_by(counted.window)
+    with ledger.reading() as connection:
+        return list(connection.execute(query).scalars())
+
+
 def _together(parts: Iterable[bytes]) -> Counts:
     first, *others = (decode(part) for part in parts)
     for other in others:
