@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from ports import free_port
 
 PASSWORD = "s3cret word@/"
 
@@ -30,9 +31,7 @@ def server() -> Iterator[int]:
     try:
         _run([*become, programs / "initdb", "--pgdata", cluster, "--username=postgres", "--auth=scram-sha-256",
               f"--pwfile={folder / 'password'}", "--encoding=UTF8", "--locale=C", "--no-sync"])  # fmt: skip
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        port = free_port()
         settings = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", "fsync": "off"}
         started = subprocess.Popen(
             [*become, programs / "postgres", "-D", cluster, *(f"--{key}={value}" for key, value in settings.items())],

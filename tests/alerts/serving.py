@@ -1,11 +1,11 @@
 """An Alertmanager of a test's own, on loopback."""
 
-import socket
 import subprocess
 import time
 from contextlib import contextmanager
 
 import httpx
+from ports import free_port
 
 
 @contextmanager
@@ -14,9 +14,7 @@ def an_alertmanager(folder):
     (folder / "alertmanager.yml").write_text(
         "route: {receiver: nobody, group_by: [model]}\nreceivers: [{name: nobody}]\n"
     )
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     process = subprocess.Popen(
         ["prometheus-alertmanager", f"--config.file={folder / 'alertmanager.yml'}", f"--storage.path={folder / 'told'}",
          f"--web.listen-address={address}", "--cluster.listen-address="],

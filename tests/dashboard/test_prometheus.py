@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import subprocess
 import time
 from contextlib import ExitStack, contextmanager
@@ -15,6 +14,7 @@ import pytest
 from alerts.serving import an_alertmanager
 from dashboard import samples
 from dashboard.serving import serve
+from ports import free_port
 from prometheus_client.parser import text_string_to_metric_families
 
 from shipworthy.alerts.rules import rules, written
@@ -95,9 +95,7 @@ def prometheus(folder, targets, alertmanager, rule_file):
             }
         )
     )
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     process = subprocess.Popen(
         ["prometheus", f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'data'}",
          f"--web.listen-address={address}"],

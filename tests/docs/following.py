@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import msgspec
 from docs.documents import Block, blocks, edited, steps
 from docs.matching import differences, ids
 from docs.shell import Shell
+from ports import free_port
 
 from shipworthy.contract.reading import read
 from shipworthy.monitoring.records import Alarm
@@ -27,7 +27,7 @@ class Reader:
     """Follows pages in one folder. `mistakes` is what was found, a paragraph each."""
 
     def __init__(self, folder: Path, keys: Path, cache: Path, port: int | None = None) -> None:
-        self.folder, self.port = folder, _two_free_ports() if port is None else port
+        self.folder, self.port = folder, free_port(2) if port is None else port  # the server's, and the page's
         self.mistakes: list[str] = []
         # What stands on a page -> what it is here: ports, and ids as they come.
         self.told = {"8080": str(self.port), "8081": str(self.port + 1)}
@@ -110,16 +110,3 @@ class Reader:
         for there, here in self.told.items():
             text = text.replace(there, here)
         return text
-
-
-def _two_free_ports() -> int:
-    """The first of two neighbours: the server's, and the page's."""
-    while True:
-        with socket.socket() as one, socket.socket() as other:
-            one.bind(("127.0.0.1", 0))
-            port: int = one.getsockname()[1]
-            try:
-                other.bind(("127.0.0.1", port + 1))
-            except (OSError, OverflowError):
-                continue
-            return port

@@ -1,9 +1,8 @@
-"""A team's own FastAPI service with the middleware: `PROJECT=… python service_program.py WORKERS`, says its port."""
+"""A team's own FastAPI service with the middleware: `PROJECT=… python service_program.py WORKERS PORT`; says PORT."""
 
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from pathlib import Path
 from typing import Literal
@@ -51,9 +50,7 @@ async def home() -> int:
 
 
 if __name__ == "__main__":
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = int(sys.argv[2])
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     uvicorn.run(

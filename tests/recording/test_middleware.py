@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, QueryBuilder
+from ports import free_port
 
 from shipworthy import clock
 from shipworthy.counts import reference as counting
@@ -62,7 +63,7 @@ def served(project: Project) -> Iterator[Callable[[int], httpx.Client]]:
     clients: list[httpx.Client] = []
 
     def start(workers: int = 1) -> httpx.Client:
-        command = [sys.executable, str(Path(__file__).with_name("service_program.py")), str(workers)]
+        command = [sys.executable, str(Path(__file__).with_name("service_program.py")), str(workers), str(free_port())]
         environment = {**os.environ, "PROJECT": str(project.layout.project)}
         process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
         started.append(process)

@@ -49,7 +49,7 @@ def test_a_shadow_that_answers_wait_for_is_an_alert_until_it_has_caught_up(proje
     (alert,) = unsaid(project)
     assert (alert.cause, alert.lasting) == ("shadow behind", True)
     assert "70 rows" in alert.text
-    why = over(project, None)  # type: ignore[arg-type] # the watch is asked of its own alarms alone
+    why = over(project, None, None)  # type: ignore[arg-type] # the watch is asked of its own alarms alone
     assert why(alert) == ""
     note_shadow(project.ledger, MODEL, Lag(0, 0.0, 0), rules)
     assert "caught up" in why(alert)
