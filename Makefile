@@ -11,6 +11,7 @@ EXTRAS := apprise boosters cyclonedx dvc mlflow opentelemetry postgres ray treel
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --no-header \
 	--generate-hashes --no-emit-index-url --no-emit-find-links
 UPGRADE ?= --upgrade
+WORKERS ?= 2
 
 .PHONY: help setup demo test lint format bench lock clean components
 
@@ -22,8 +23,8 @@ setup: $(VENV)/.dev ## Make .venv: the package and everything that works on it, 
 demo: $(VENV)/.core $(VENV)/.flights ## Take a model from nothing to live, watched and retrained (KEEP=1 keeps what it made)
 	@$(BIN)/shipworthy demo $(if $(KEEP),--keep)
 
-test: components lint $(VENV)/.flights ## Check the style, the types, the layers, and run every test (ARGS="-k words" for some)
-	@$(BIN)/pytest $(ARGS)
+test: components lint $(VENV)/.flights ## Check the style, the types, the layers, and run every test (ARGS="-k words" for some, in one process)
+	@$(BIN)/pytest $(or $(ARGS),--numprocesses=$(WORKERS))
 
 lint: $(VENV)/.dev ## Check style (ruff), types (mypy --strict) and layers (import-linter), changing nothing
 	@$(BIN)/ruff check .

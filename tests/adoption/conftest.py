@@ -10,6 +10,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from once import once
 from threadpoolctl import threadpool_limits
 from wiring.user import User, settings
 
@@ -56,16 +57,25 @@ def python() -> Path:
 @pytest.fixture
 def user(tmp_path: Path, cache: Path) -> User:
     """A user whose active environment is that of these tests."""
-    return User(tmp_path / "project", settings(tmp_path, cache, VIRTUAL_ENV=sys.prefix))
+    return _user(tmp_path, cache)
 
 
 @pytest.fixture(scope="session")
 def adopted(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> tuple[User, Any]:
     """Who has adopted a pipeline in a file and had a contract written, and what was said; for copies to go on from."""
+    home, said = once(tmp_path_factory, "adopted", lambda home: _adopt(home, cache))
+    return _user(home, cache), said
+
+
+def _adopt(home: Path, cache: Path) -> Any:
+    """What `adopt` said."""
     from adoption.team_program import trained  # noqa: PLC0415 - imports this file
 
-    home = tmp_path_factory.mktemp("adopted")
-    made = User(home / "project", settings(home, cache, VIRTUAL_ENV=sys.prefix))
+    made = _user(home, cache)
     joblib.dump(trained(flights()[:HISTORY]), made.folder / "late.joblib")
     flights().to_parquet(made.folder / "sample.parquet")
-    return made, made.json("adopt", "late.joblib", "--sample", "sample.parquet", "--write")
+    return made.json("adopt", "late.joblib", "--sample", "sample.parquet", "--write")
+
+
+def _user(home: Path, cache: Path) -> User:
+    return User(home / "project", settings(home, cache, VIRTUAL_ENV=sys.prefix))

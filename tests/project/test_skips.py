@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-CONFTEST = Path(__file__).parents[1] / "conftest.py"
+TESTS = Path(__file__).parents[1]
 NEEDS_NOTHING_THAT_EXISTS = """
     import pytest
 
@@ -17,15 +17,15 @@ NEEDS_NOTHING_THAT_EXISTS = """
 """
 
 
-@pytest.fixture
-def run(pytester, monkeypatch):
+@pytest.fixture(params=[0, 2], ids=["in one process", "in two"])
+def run(request, pytester, monkeypatch):
     def run(source: str, *, ci: bool):
         monkeypatch.setenv("CI", "true" if ci else "")
-        pytester.makeconftest(CONFTEST.read_text())
-        where = f"pythonpath = {CONFTEST.parent}"  # of the modules that several folders share
-        pytester.makeini(f"[pytest]\n{where}\nmarkers =\n    needs(*names): components")
+        pytester.makeconftest('pytest_plugins = ["needs", "spread"]')
+        pytester.makeini(f"[pytest]\npythonpath = {TESTS}\nmarkers =\n    needs(*names): components")
         pytester.makepyfile(source)
-        return pytester.runpytest_subprocess("-rs")
+        monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        return pytester.runpytest_subprocess("-rs", "-p", "xdist", f"--numprocesses={request.param}")
 
     return run
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from once import once
 from wiring.user import User, settings
 
 from shipworthy.environments import builder
@@ -40,9 +41,14 @@ class Clipped(RegressorMixin, BaseEstimator):
 @pytest.fixture(scope="session")
 def begun(tmp_path_factory: pytest.TempPathFactory, built: Path) -> User:
     """What `init` makes of a sample, with what only a person can know put in. Nothing is trained yet."""
+    home, own = once(tmp_path_factory, "begun", lambda home: _begin(home, built))
+    return User(home / "project", own)
+
+
+def _begin(home: Path, built: Path) -> dict[str, str]:
+    """The user's environment variables."""
     from sklearn.datasets import load_diabetes  # noqa: PLC0415 - read at the start of every run of tests
 
-    home = tmp_path_factory.mktemp("home")
     environment = builder.build(LOCK, cache=built / "of-the-user")
     user = User(home / "project", settings(home, built, VIRTUAL_ENV=str(environment)))
     patients = load_diabetes(as_frame=True, scaled=False).frame.rename(columns={"target": "progression"})
@@ -58,13 +64,17 @@ def begun(tmp_path_factory: pytest.TempPathFactory, built: Path) -> User:
         ("p99_ms = 10 ", "p99_ms = 500 "),  # so that a busy machine does not decide a test,
         ("rate = 100 ", "rate = 500 "),  # nor a slow rate take its time
     )
-    return user
+    return user.settings
 
 
 @pytest.fixture(scope="session")
 def shipped(begun: User, tmp_path_factory: pytest.TempPathFactory) -> User:
     """Release 1 is answered for by ONNX Runtime; 2, with another parameter and code of the user's own, by Python."""
-    user = begun.copy(tmp_path_factory.mktemp("shipped") / "project")
+    home, _ = once(tmp_path_factory, "shipped", lambda home: _ship(begun.copy(home / "project")))
+    return User(home / "project", begun.settings)
+
+
+def _ship(user: User) -> None:
     user.run("rehearse", "--quick")
     assert user.json("ship")["release"] == 1
     user.write("clipped.py", CLIPPED)
@@ -76,4 +86,3 @@ def shipped(begun: User, tmp_path_factory: pytest.TempPathFactory) -> User:
         ('("trees", trees)])', '("trees", trees)]))'),
     )
     assert user.json("ship")["release"] == 2
-    return user

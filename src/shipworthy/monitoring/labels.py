@@ -19,7 +19,7 @@ from shipworthy.monitoring.label_sources import LabelSource, Posted, open_source
 from shipworthy.predictions.label_log import folder_of
 from shipworthy.store.layout import Layout
 
-_KEYS = pa.array([], pa.string())
+_KEYS = pa.nulls(0, pa.string())  # `pa.array` would import pandas where that is installed, for a third of a second
 
 
 _Known = tuple[int, int, Any]  # when a label became known (ns), when it came here (ns; 0: not told), and the label
