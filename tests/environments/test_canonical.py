@@ -50,6 +50,20 @@ class Wrapped:
         return self.inner.predict(x)
 
 
+class OfChances:
+    """A model that tells of chances alone."""
+
+    def __init__(self, seed):
+        self.inner = LogisticRegression(C=1 + seed)
+
+    def fit(self, x, y):
+        self.inner.fit(x, y)
+        return self
+
+    def predict_proba(self, x):
+        return self.inner.predict_proba(x)
+
+
 MODELS = {
     "logistic": lambda seed: make_pipeline(StandardScaler(), LogisticRegression(C=1 + seed)),
     "forest": lambda seed: RandomForestClassifier(5, random_state=seed),
@@ -59,6 +73,7 @@ MODELS = {
     "xgboost": lambda seed: xgboost.XGBClassifier(n_estimators=3, subsample=0.5, n_jobs=1, random_state=seed),
     "catboost": Worded,
     "one of the project's own, with a booster in it": Wrapped,
+    "one of the project's own, with predict_proba alone": OfChances,
     "search": lambda seed: GridSearchCV(LogisticRegression(C=1 + seed), {"tol": [1e-3, 1e-4]}, cv=2),
     "network": lambda seed: MLPClassifier((3,), max_iter=3, tol=10.0, random_state=seed),
 }

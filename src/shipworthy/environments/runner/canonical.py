@@ -26,7 +26,8 @@ _SPENT = frozenset({"_feature_subsample_rng", "_random_seed", "_rng"})
 
 def fingerprint(model: Any) -> str | None:
     """64 hexadecimal characters; None for what is no model, or holds something that has no canonical form."""
-    if not hasattr(model, "predict") and not _is(model, "torch.nn", "Module"):
+    answers = hasattr(model, "predict") or hasattr(model, "predict_proba")
+    if not answers and not _is(model, "torch.nn", "Module"):
         return None
     try:
         return _Walk().of(model).hex()
