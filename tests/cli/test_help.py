@@ -20,7 +20,7 @@ def test_the_program_lists_its_commands_and_its_version(user):
 
 def test_without_a_command_the_help_is_shown(user):
     said = user.run(code=2)
-    assert "Commands:" in said.out + said.err
+    assert "Before there is a model:" in said.out + said.err
 
 
 @pytest.mark.parametrize("name", COMMANDS)
