@@ -8,6 +8,7 @@ import uvloop
 
 from shipworthy.serving import accepting
 from shipworthy.serving.accepting import Accepting
+from shipworthy.serving.sockets import this_or_another
 
 EXPECTED = 8
 
@@ -105,3 +106,18 @@ def test_without_descriptors_it_waits_and_goes_on(monkeypatch):
         return listening.failures
 
     assert uvloop.run(short_of_descriptors()) == 0
+
+
+def test_a_neighbouring_port_that_somebody_has_is_replaced_by_a_free_one():
+    """Also one that a caller had, whose connection the kernel still remembers."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        caller = socket.create_connection(("127.0.0.1", port))
+        answering, (_, of_caller) = taken.accept()
+        caller.close()  # first, so that its side waits
+        answering.close()
+        for had in (port, of_caller):
+            found = this_or_another("127.0.0.1", had)
+            assert found != had
+            socket.create_server(("127.0.0.1", found)).close()
+    assert this_or_another("127.0.0.1", port) == port

@@ -58,6 +58,21 @@ def wait_until_free(host: str, port: int, seconds: float, instead: str) -> None:
             return
 
 
+def this_or_another(host: str, port: int) -> int:
+    """The port where nobody has it, else any that is free.
+
+    A port next to one that the kernel chose is one that it chooses for callers, too, and keeps for a minute after them.
+    """
+    family, address = _address(host, enclosed=False)
+    try:
+        refuse_taken(family, address, port, "")
+    except InUse:
+        with socket.socket(family) as other:
+            other.bind((address, 0))
+            return int(other.getsockname()[1])
+    return port
+
+
 def url_of(listening: socket.socket) -> str:
     """Where a socket answers."""
     host, port = listening.getsockname()[:2]

@@ -13,7 +13,7 @@ from shipworthy.errors import ShipworthyError
 from shipworthy.registry.aliases import Aliases
 from shipworthy.registry.trust import trusted_folder
 from shipworthy.serving.hosting import Room
-from shipworthy.serving.sockets import wait_until_free
+from shipworthy.serving.sockets import this_or_another, wait_until_free
 from shipworthy.serving.supervisor import Serving, Supervisor
 from shipworthy.store.holding import hold
 from shipworthy.store.layout import configuration
@@ -153,17 +153,24 @@ def _swap(supervisor: Supervisor, project: Project, fleet: Fleet | None) -> Call
     return lambda number, release: fleet.swap(supervisor, project, number, release)
 
 
+def _page_ports(rollouts: Sequence[Rollout], supervisor: Supervisor, how: How) -> list[int | None]:
+    """One a project, that follow each other. InUse where one is taken, unless any port will do for the server, too."""
+    serving = rollouts[0].project.contract.serving
+    first = how.page_port or int(supervisor.url.rpartition(":")[2]) + 1
+    wanted = [first + number for number in range(len(rollouts))]
+    if how.page_port is None and (serving.port if how.port is None else how.port) == 0:
+        return [this_or_another(serving.host, port) for port in wanted]
+    for port in wanted:
+        wait_until_free(serving.host, port, KILLED, "name another for the page by --page-port")
+    return list(wanted)
+
+
 @contextlib.contextmanager
 def _children(rollouts: Sequence[Rollout], supervisor: Supervisor, how: How) -> Iterator[list[Roles]]:
     """The roles of each project; the pages stand at ports that follow each other."""
-    first_page = how.page_port or int(supervisor.url.rpartition(":")[2]) + 1
-    if "page" in how.roles:
-        for number, rollout in enumerate(rollouts):
-            host = rollout.project.contract.serving.host
-            wait_until_free(host, first_page + number, KILLED, "name another for the page by --page-port")
+    pages = _page_ports(rollouts, supervisor, how) if "page" in how.roles else [None] * len(rollouts)
     kept: list[Roles] = []
-    for index, rollout in enumerate(rollouts):
-        page = first_page + index if "page" in how.roles else None
+    for page, rollout in zip(pages, rollouts, strict=True):
         one = Roles(rollout.project, supervisor.url, page, how.roles)
         rollout.changed = one.follow
         kept.append(one)
