@@ -11,15 +11,14 @@ import pyarrow.compute as pc
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
 from deltalake import DeltaTable, QueryBuilder
-from deltalake.exceptions import TableNotFoundError
 
 from shipworthy import clock, digest
 from shipworthy.contract.records import Labels
 from shipworthy.errors import WrongUse
+from shipworthy.monitoring.stored import INSTANT
 from shipworthy.predictions.label_files import LabelReader
 from shipworthy.predictions.label_log import Label
-
-_INSTANT = pa.timestamp("ns", tz="UTC")
+from shipworthy.store.querying import as_it_is, quoted
 
 
 class Read(NamedTuple):
@@ -60,8 +59,11 @@ class _Delta:
         self.version = ""
 
     def fresh(self) -> Read | None:
-        table = self._opened()
-        if table is None or str(table.version()) == self.version:
+        table = as_it_is(self._table, self._location)
+        if table is None:
+            return None  # nothing has become known yet
+        self._table = table
+        if str(table.version()) == self.version:
             return None
         _require([field.name for field in table.schema().fields], self._labels)
         files = set(table.file_uris())
@@ -80,20 +82,10 @@ class _Delta:
             return None
         return Read(_cleaned(pa.concat_tables(parts, promote_options="permissive"), self._labels), replaces=False)
 
-    def _opened(self) -> DeltaTable | None:
-        try:
-            if self._table is None:
-                self._table = DeltaTable(self._location)
-            else:
-                self._table.update_incremental()
-        except TableNotFoundError:
-            return None  # nothing has become known yet
-        return self._table
-
     def _everything(self, table: DeltaTable) -> pa.Table:
         """By a query, which knows of partitions and deleted rows."""
-        names = ", ".join('"' + name.replace('"', '""') + '"' for name in _columns(self._labels))
-        return pa.table(QueryBuilder().register("labels", table).execute(f"SELECT {names} FROM labels").read_all())  # noqa: S608 - quoted
+        query = f"SELECT {quoted(_columns(self._labels))} FROM labels"  # noqa: S608 - quoted
+        return pa.table(QueryBuilder().register("labels", table).execute(query).read_all())
 
 
 class Posted:
@@ -110,7 +102,7 @@ class Posted:
         if not labels and not replaces:
             return None
         labels.sort(key=lambda one: one.rank)  # so that the last of a key is the truth, whichever file it stood in
-        known = pa.array([label.known for label in labels], pa.int64()).cast(_INSTANT)
+        known = pa.array([label.known for label in labels], pa.int64()).cast(INSTANT)
         columns = {
             "key": pa.array([one.key for one in labels], pa.string()),
             "target": _values(labels),
@@ -167,7 +159,7 @@ def _require(found: Sequence[str], labels: Labels) -> None:
 def _cleaned(rows: pa.Table, labels: Labels) -> pa.Table:
     """Columns key, target and known, without rows that have no key or no label."""
     _require(rows.column_names, labels)
-    known: Any = _instants(rows[labels.time]) if labels.time else pa.nulls(rows.num_rows, _INSTANT)
+    known: Any = _instants(rows[labels.time]) if labels.time else pa.nulls(rows.num_rows, INSTANT)
     key: Any = rows[labels.key].cast(pa.string())
     target: Any = rows[labels.target]
     valid: Any = pc.and_(pc.is_valid(key), pc.is_valid(target))
@@ -177,9 +169,9 @@ def _cleaned(rows: pa.Table, labels: Labels) -> pa.Table:
 def _instants(column: Any) -> Any:
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
         instants = [None if text is None else clock.from_iso(text) for text in column.to_pylist()]
-        return pa.array(instants, pa.int64()).cast(_INSTANT)
+        return pa.array(instants, pa.int64()).cast(INSTANT)
     if not pa.types.is_timestamp(column.type) and not pa.types.is_date(column.type):
         raise WrongUse(f"labels.time: expected a column of timestamps, it holds {column.type}")
     if pa.types.is_timestamp(column.type) and column.type.tz is None:
         column = column.cast(pa.timestamp(column.type.unit, tz="UTC"))
-    return column.cast(_INSTANT)
+    return column.cast(INSTANT)

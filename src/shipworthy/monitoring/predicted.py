@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
-from deltalake.exceptions import TableNotFoundError
 from numpy.typing import NDArray
 
-from shipworthy.monitoring.stored import INSTANT
+from shipworthy.monitoring.stored import with_whole_windows
+from shipworthy.store.querying import as_it_is, without_views
 
 COLUMNS = ["prediction_id", "id", "release", "window", "values"]
 FEATURE = "feature:"  # before the name of a feature that was asked for
@@ -43,17 +43,14 @@ class Predicted:
 
     def refresh(self) -> list[str]:
         """Look for new files; returns them. None of them is read yet."""
-        try:
-            if self._table is None:
-                self._table = DeltaTable(self._location)
-            else:
-                self._table.update_incremental()
-        except TableNotFoundError:
+        table = as_it_is(self._table, self._location)
+        if table is None:
             return []
-        known, self._files = set(self._files), tuple(sorted(self._table.file_uris()))
+        self._table = table
+        known, self._files = set(self._files), tuple(sorted(table.file_uris()))
         if known != set(self._files):
             self._rows = None
-        self.version = str(self._table.version())
+        self.version = str(table.version())
         current = set(self._files)
         self._kept = {file: rows for file, rows in self._kept.items() if file in current}
         self._held = {file: groups for file, groups in self._held.items() if file in current}
@@ -119,7 +116,7 @@ class Predicted:
 
     def _groups(self, file: str) -> dict[Group, int]:
         if file not in self._held:
-            rows = self._kept[file] if file in self._kept else _numbered(_columns(file, ["release", "window"]))
+            rows = self._kept[file] if file in self._kept else with_whole_windows(_columns(file, ["release", "window"]))
             self._held[file] = _counted(rows)
         return self._held[file]
 
@@ -128,7 +125,7 @@ class Predicted:
         kept = self._kept.get(file)
         if kept is not None:
             return kept
-        rows = _numbered(_columns(file, COLUMNS)).combine_chunks()
+        rows = with_whole_windows(_columns(file, COLUMNS)).combine_chunks()
         if rows.num_rows + sum(table.num_rows for table in self._kept.values()) <= _KEPT_ROWS:
             self._kept[file] = rows
         return rows
@@ -162,16 +159,7 @@ def _counted(rows: pa.Table) -> dict[Group, int]:
 
 
 def _columns(file: str, columns: list[str]) -> pa.Table:
-    rows = pq.read_table(file, columns=columns, partitioning=None)
-    for index, field in enumerate(rows.schema):
-        if pa.types.is_string_view(field.type):  # what a deletion leaves, which Arrow can hardly do anything with
-            rows = rows.set_column(index, field.name, rows[field.name].cast(pa.string()))
-    return rows
-
-
-def _numbered(rows: pa.Table) -> pa.Table:
-    starts = rows["window"].cast(INSTANT).cast(pa.int64())
-    return rows.set_column(rows.column_names.index("window"), "window", starts)
+    return without_views(pq.read_table(file, columns=columns, partitioning=None))
 
 
 def _features(file: str, names: Sequence[str]) -> dict[str, pa.ChunkedArray[Any]]:

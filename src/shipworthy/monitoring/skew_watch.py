@@ -19,7 +19,6 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from shipworthy.contract.records import Contract
 from shipworthy.monitoring import alarming
@@ -28,7 +27,7 @@ from shipworthy.monitoring.promise import chance_a_window
 from shipworthy.monitoring.records import LEAST_LOG10, VERSION, Alarm
 from shipworthy.monitoring.skew import compared, in_words
 from shipworthy.monitoring.skew_evidence import SkewEvidence, SkewLook
-from shipworthy.monitoring.stored import INSTANT, arrived_after, feature_column, rows_of_file
+from shipworthy.monitoring.stored import arrivals, arrived_after, feature_column, rows_of_file
 from shipworthy.store.ledger import Entry, Ledger
 
 KIND = "skew-look"
@@ -106,8 +105,6 @@ class SkewWatch:
         """Why an alarm, by the id of its record, is so no longer; "" while it is."""
         key = self._ledger.get(id_).key
         release = self._facts.release()
-        if self._id is None:
-            return "the contract names no column of ids any more"
         if release is None or key == f"skew:{self._followed(release).open}":
             return ""
         return "rows served are again what the training source says"
@@ -159,7 +156,7 @@ class SkewWatch:
             pinned=training.pinned,
             tolerance=rule.tolerance,
             event_time=now,
-            until=int(_arrived(served.filter(known)).max()),
+            until=int(arrivals(served.filter(known)).max()),
             share=float(min(1.0, max(share, 1e-6))),
             rows=rows,
             unknown=unknown,
@@ -179,7 +176,7 @@ class SkewWatch:
         for file in files:
             for rows in rows_of_file(file, columns):
                 usable: Any = pc.is_valid(rows["id"])
-                kept = usable.to_numpy() & (_arrived(rows) > after) & (chosen.random(rows.num_rows) < share)
+                kept = usable.to_numpy() & (arrivals(rows) > after) & (chosen.random(rows.num_rows) < share)
                 parts.append(rows.take(np.flatnonzero(kept)))
         found = pa.concat_tables(parts, promote_options="permissive").sort_by(
             [("arrived", "descending"), ("prediction_id", "ascending")]
@@ -208,10 +205,3 @@ class SkewWatch:
                     "alarm", model, alarm, subject=str(release), key=f"skew:{key}", connection=connection
                 )
             ]
-
-
-def _arrived(rows: pa.Table) -> NDArray[np.int64]:
-    """(n,) ns since 1970, UTC."""
-    instants: Any = rows["arrived"].cast(INSTANT).cast(pa.int64())
-    found: NDArray[np.int64] = instants.to_numpy()
-    return found

@@ -6,9 +6,11 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
+from numpy.typing import NDArray
 
 _ROUNDED = 1_000_000  # ns: statistics of a table may be rounded down to milliseconds
 _BATCH = 20_000  # rows that are read at once
@@ -28,6 +30,13 @@ def feature_column(name: str) -> str:
     return f"features.{name}"
 
 
+def arrivals(rows: pa.Table) -> NDArray[np.int64]:
+    """(n,) when rows arrived, ns since 1970, UTC."""
+    instants: Any = rows["arrived"].cast(INSTANT).cast(pa.int64())
+    found: NDArray[np.int64] = instants.to_numpy()
+    return found
+
+
 def newest_rows(location: Path, columns: Collection[str], limit: int, span: Span | None = None) -> Iterator[pa.Table]:
     """Rows in batches, the newest files and row groups first, `limit` at most; none where there is no table.
 
@@ -42,7 +51,7 @@ def newest_rows(location: Path, columns: Collection[str], limit: int, span: Span
         for group in reversed(range(parquet.num_row_groups)):
             for batch in parquet.iter_batches(_BATCH, row_groups=[group], columns=read):
                 rows = pa.Table.from_batches([batch]).flatten()[:left]
-                yield _with_whole_windows(rows)
+                yield with_whole_windows(rows)
                 left -= rows.num_rows
                 if left <= 0:
                     return
@@ -69,10 +78,11 @@ def rows_of_file(file: Path, columns: Collection[str]) -> Iterator[pa.Table]:
     there = {parquet.schema.column(i).path for i in range(len(parquet.schema))}
     read = sorted({*_ALWAYS, *columns} & there)
     for batch in parquet.iter_batches(_BATCH, columns=read):
-        yield _with_whole_windows(pa.Table.from_batches([batch]).flatten())
+        yield with_whole_windows(pa.Table.from_batches([batch]).flatten())
 
 
-def _with_whole_windows(rows: pa.Table) -> pa.Table:
+def with_whole_windows(rows: pa.Table) -> pa.Table:
+    """Windows as ns since 1970, UTC."""
     starts: Any = rows["window"].cast(INSTANT).cast(pa.int64())
     return rows.set_column(rows.column_names.index("window"), "window", starts)
 

@@ -23,6 +23,7 @@ from msgspec.structs import astuple
 from shipworthy import clock
 from shipworthy.contract.records import Feature
 from shipworthy.models.records import NULL_TIMESTAMP, NUMERIC, Columns, SideBySide
+from shipworthy.predictions.format import apart
 
 Row = tuple[Any, ...]  # values in the contract's order: float, int (timestamps too), bool, str or None
 PackedRow = bytes  # the same as doubles, where the contract has nothing but floats that are never null
@@ -48,8 +49,8 @@ class RowFormat:
         self._instants = [index for index, feature in enumerate(features) if feature.type == "timestamp"]
         self._numbers = [index for index, feature in enumerate(features) if feature.type in NUMERIC]
         self._others = [
-            (index, _TO_COLUMN[_kind(feature)]) for index, feature in enumerate(features) if _kind(feature) != "float"
-        ]  # what has a column of its own
+            (index, _TO_COLUMN[feature.type]) for index, feature in enumerate(features) if apart(feature)
+        ]  # what has a column of its own, in the log too
         self._pack = struct.Struct(f"={len(self._numbers)}d").pack
         self._nulls = any(features[index].nullable for index in self._numbers)
         self._only_numbers = not self._others and not self._nulls
@@ -187,12 +188,6 @@ def _selection(indices: Sequence[int], width: int) -> Callable[[Row], Sequence[A
     if len(indices) == 1:
         return lambda row: (row[indices[0]],)
     return itemgetter(*indices) if indices else lambda row: ()
-
-
-def _kind(feature: Feature) -> str:
-    if feature.nullable and feature.type in ("integer", "boolean"):
-        return "float"
-    return feature.type
 
 
 _TO_COLUMN: dict[str, Callable[[Sequence[Any]], Any]] = {

@@ -23,11 +23,10 @@ def keep(path: Path, objects: Objects) -> tuple[File, ...]:
         return objects.put_tree(path.parent, [Path(path.name)])
     if not path.is_dir():
         raise NotFound(f"{path} does not exist; expected a {' or '.join(READABLE)} file, or a folder of them")
-    inside = [each.relative_to(path) for each in sorted(path.rglob("*")) if each.is_file()]
-    inside = [each for each in inside if is_data(each)]
-    if not inside:
+    found = inside(path)
+    if not found:
         raise NotFound(f"{path} holds no {' or '.join(READABLE)} file")
-    return objects.put_tree(path, inside)
+    return objects.put_tree(path, [each.relative_to(path) for each in found])
 
 
 def read(files: Sequence[File], objects: Objects) -> pa.Table:
@@ -47,6 +46,14 @@ def joined(tables: Sequence[pa.Table], what: str) -> pa.Table:
         return pa.concat_tables(tables, promote_options="default")
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise WrongUse(f"{what} do not have the same columns: {error}") from None
+
+
+def inside(place: Path) -> list[Path]:
+    """A file itself, or the files in a folder that are read; sorted by path, and none where nothing is there."""
+    if place.is_file():
+        return [place]
+    found = (path for path in sorted(place.rglob("*")) if path.is_file())
+    return [path for path in found if is_data(path.relative_to(place))]
 
 
 def is_data(path: PurePath) -> bool:

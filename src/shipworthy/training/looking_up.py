@@ -14,6 +14,7 @@ from deltalake import QueryBuilder
 from shipworthy.contract.records import DataSource
 from shipworthy.errors import NotFound, WrongUse
 from shipworthy.store.objects import Objects
+from shipworthy.store.querying import quoted, without_views
 from shipworthy.training import delta, files, sources
 
 _BATCH = 100_000  # rows
@@ -25,7 +26,7 @@ def state(source: DataSource, project: Path) -> str | None:
         return f"version {delta.opened(sources.located(project, source.location), None).version()}"
     if source.kind == "sql":
         return None
-    found = [(path, path.stat()) for path in _paths(project / source.location)]
+    found = [(path, path.stat()) for path in files.inside(project / source.location)]
     if not found and source.kind == "dvc":  # it may be in DVC's cache alone
         return None
     if not found:
@@ -56,7 +57,7 @@ def look_up(
 
 
 def _batches(source: DataSource, project: Path, objects: Objects, wanted: Sequence[str]) -> Iterator[pa.Table]:
-    paths = _paths(project / source.location) if source.kind in ("file", "dvc") else []
+    paths = files.inside(project / source.location) if source.kind in ("file", "dvc") else []
     if source.kind == "delta":
         yield from _of_delta(sources.located(project, source.location), wanted)
     elif paths:
@@ -73,20 +74,11 @@ def _of_delta(location: str, wanted: Sequence[str]) -> Iterator[pa.Table]:
     if not set(wanted) <= set(there):
         yield pa.table({name: [] for name in there})  # what is missing is said by whoever looks
         return
-    names = ", ".join('"' + name.replace('"', '""') + '"' for name in wanted)
-    query = f"SELECT {names} FROM source"  # noqa: S608 - quoted
+    query = f"SELECT {quoted(wanted)} FROM source"  # noqa: S608 - quoted
     reader: Any = pa.RecordBatchReader.from_stream(QueryBuilder().register("source", table).execute(query))
-    yield _plain(reader.schema.empty_table())
+    yield without_views(reader.schema.empty_table())
     for batch in reader:
-        yield _plain(pa.Table.from_batches([batch]))
-
-
-def _plain(rows: pa.Table) -> pa.Table:
-    """Without views, of which Arrow can hardly do anything with texts."""
-    for index, field in enumerate(rows.schema):
-        if pa.types.is_string_view(field.type):
-            rows = rows.set_column(index, field.name, rows[field.name].cast(pa.string()))
-    return rows
+        yield without_views(pa.Table.from_batches([batch]))
 
 
 def _of_file(path: Path, wanted: Sequence[str]) -> Iterator[pa.Table]:
@@ -100,13 +92,6 @@ def _of_file(path: Path, wanted: Sequence[str]) -> Iterator[pa.Table]:
         return
     for batch in parquet.iter_batches(_BATCH, columns=there):
         yield pa.Table.from_batches([batch])
-
-
-def _paths(place: Path) -> list[Path]:
-    if place.is_file():
-        return [place]
-    inside = (path for path in sorted(place.rglob("*")) if path.is_file())
-    return [path for path in inside if files.is_data(path.relative_to(place))]
 
 
 def _texts(column: Any, name: str) -> Any:

@@ -37,7 +37,7 @@ def _delta(where: str, folder: Path) -> Sample:
 
 
 def _folder(path: Path, folder: Path) -> Sample:
-    inside = [each for each in sorted(path.rglob("*")) if each.is_file() and files.is_data(each.relative_to(path))]
+    inside = files.inside(path)
     if not inside:
         raise NotFound(f"{path} is no Delta table, and holds no {' or '.join(READABLE)} file")
     parts, rows = [], 0

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from shipworthy.contract.records import Contract, DataSource
 from shipworthy.contract.violations import with_defaults
 from shipworthy.errors import ShipworthyError, WrongUse
 from shipworthy.gate.checks import skew
 from shipworthy.monitoring.skew import VERSION, Skew, compared, in_words
-from shipworthy.monitoring.stored import INSTANT, feature_column, newest_rows
+from shipworthy.monitoring.stored import arrivals, feature_column, newest_rows
 from shipworthy.registry.records import Verdict
 from shipworthy.store.ledger import Entry
 from shipworthy.training import sources
@@ -77,7 +75,7 @@ def _served(project: Project, contract: Contract) -> pa.Table:
     parts: list[pa.Table] = []
     for rows in newest_rows(location, columns, limit):
         named = rows.filter(pc.is_valid(rows["id"]))
-        parts.append(named.take(np.flatnonzero(_arrived(named) >= since)))
+        parts.append(named.take(np.flatnonzero(arrivals(named) >= since)))
         if sum(part.num_rows for part in parts) >= wanted:
             break
     if not parts:
@@ -92,16 +90,9 @@ def _served(project: Project, contract: Contract) -> pa.Table:
 
 def _since(location: Path, wanted: int, limit: int) -> int:
     """When the oldest of the newest `wanted` rows with an id arrived, ns: a file has its newest rows at its end."""
-    times = [_arrived(rows.filter(pc.is_valid(rows["id"]))) for rows in newest_rows(location, (), limit)]
+    times = [arrivals(rows.filter(pc.is_valid(rows["id"]))) for rows in newest_rows(location, (), limit)]
     newest = np.sort(np.concatenate(times))[-wanted:] if times else np.zeros(0, dtype=np.int64)
     return int(newest[0]) if len(newest) else 0
-
-
-def _arrived(rows: pa.Table) -> NDArray[np.int64]:
-    """(n,) ns since 1970, UTC."""
-    instants: Any = rows["arrived"].cast(INSTANT).cast(pa.int64())
-    found: NDArray[np.int64] = instants.to_numpy()
-    return found
 
 
 def _place(source: DataSource) -> str:
