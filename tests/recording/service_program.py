@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from pathlib import Path
@@ -31,6 +32,17 @@ app.add_middleware(
     answers=lambda body: [{"yes": late, "no": 1 - late} for late in body["late"]],
     wait=5.0,
 )
+
+
+app.add_middleware(RecordPredictions, project=os.environ["PROJECT"], path="/slowly", wait=5.0)
+
+
+@app.post("/slowly")
+async def slowly(flight: Flight) -> dict[str, float]:
+    await asyncio.sleep(float(os.environ["SLOWLY"]))
+    if flight.distance < 0:
+        raise RuntimeError("the model cannot fly backwards")
+    return {"score": min(1.0, flight.distance / 6000)}
 
 
 @app.post("/score")

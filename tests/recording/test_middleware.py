@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -13,19 +14,28 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, QueryBuilder
+from numpy.typing import NDArray
 from ports import free_port
+from sqlalchemy import select
 
 from shipworthy import clock
 from shipworthy.counts import reference as counting
+from shipworthy.counts.windows import decode
+from shipworthy.dialects.records import Said
 from shipworthy.errors import NotFound, Refused, WrongUse
 from shipworthy.monitoring.records import Alarm, WindowEvidence
 from shipworthy.predictions import reader
+from shipworthy.predictions.frames import frame
 from shipworthy.predictions.ids import parse
 from shipworthy.recording import RecordPredictions
+from shipworthy.recording import service as services
+from shipworthy.recording.writing import Exchange, ServiceLog, Tally
+from shipworthy.store.tables import window_counts
 from shipworthy.wiring.adopting_service import Origin, adopt_service
 from shipworthy.wiring.project import Project, open_project
 from shipworthy.wiring.record import run_record
@@ -44,6 +54,7 @@ event_time = "when"
 window = "1h"
 lateness = "0s"
 """
+SLOWLY = 0.05  # seconds that one of its paths takes at least
 START = clock.from_iso("2026-01-01T00:00:00+00:00")
 
 
@@ -64,7 +75,7 @@ def served(project: Project) -> Iterator[Callable[[int], httpx.Client]]:
 
     def start(workers: int = 1) -> httpx.Client:
         command = [sys.executable, str(Path(__file__).with_name("service_program.py")), str(workers), str(free_port())]
-        environment = {**os.environ, "PROJECT": str(project.layout.project)}
+        environment = {**os.environ, "PROJECT": str(project.layout.project), "SLOWLY": str(SLOWLY)}
         process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
         started.append(process)
         assert process.stdout is not None
@@ -235,6 +246,63 @@ def test_production_is_compared_with_a_sample_that_the_service_itself_answered(
     pq.write_table(table.set_column(2, "when", instants).slice(0, 50), tmp_path / "sample.parquet")
     with pytest.raises(Refused, match="at least 100"):
         adopt_service(project, (), source)
+
+
+def test_how_long_the_service_took_stands_in_its_log_failures_too_and_refusals_not(
+    project: Project, served: Callable[[int], httpx.Client]
+) -> None:
+    client = served(1)
+    answers = [client.post("/slowly", json=flight(number, distance)) for number, distance in enumerate((60, -1, 9000))]
+    assert [answer.status_code for answer in answers] == [200, 500, 422]
+    until, took = time.monotonic() + 30, np.empty(0, np.int64)
+    while len(took) < 2 and time.monotonic() < until:  # the last ones wait for a moment's silence
+        time.sleep(0.05)
+        logs = reader.segments(project.layout.logs("delay"))
+        took = np.concatenate([took[:0], *(times_in(segment.path) for segment in logs)])
+    assert len(took) == 2
+    assert (took >= SLOWLY / 2 * clock.SECOND).all()  # a loop may wake up a little early
+
+
+def times_in(path: Path) -> NDArray[np.int64]:
+    head = reader.header(path)
+    assert head is not None
+    return frame(head, list(reader.read(path))).took
+
+
+def test_answers_later_than_promised_are_counted_once_and_raise_an_alarm_beyond_the_share_that_may_be(
+    tmp_path: Path,
+) -> None:
+    promised = CONTRACT.replace("[serving]", "[serving]\np99_ms = 20") + "slow = 0.01\n"
+    (tmp_path / "shipworthy.toml").write_text(promised)
+    project = open_project(tmp_path, needs="serving")
+    adopt_service(project, ("no", "yes"), Origin())
+    write_through(project, range(300), [])
+    adopt_service(project, (), Origin(recorded=300))
+    for hour in range(20, 60):
+        write_through(project, range(15 * hour, 15 * hour + 15), [5, 12, 20, 35 if hour < 30 else 5] * 3)
+    with project.ledger.reading() as connection:
+        rows = connection.execute(select(window_counts.c.counts)).scalars()
+        counted = [decode(content) for content in rows]
+    assert (sum(one.requests for one in counted), sum(one.slow for one in counted)) == (40 * 12, 10 * 3)
+    run_watch(tmp_path, once=True)
+    alarms = [entry.decode(Alarm) for entry in project.ledger.entries("alarm", "delay")]
+    alarm = next(one for one in alarms if one.cause == "requests")
+    assert "requests answered later than serving.p99_ms" in alarm.words
+
+
+def write_through(project: Project, numbers: range, took: list[int]) -> None:
+    """What a process of the service writes of flights and of times (ms), recorded twice."""
+    folder = project.layout.project
+    log = ServiceLog(
+        services.find(folder), lambda body: [json.loads(body)], lambda _: [Said(probabilities=(0.7, 0.3))], Tally()
+    )
+    for number in numbers:
+        log.put(Exchange(clock.now(), json.dumps(flight(number, number % 5 * 60.0)).encode(), b""))
+    for milliseconds in took:
+        log.took(milliseconds * clock.SECOND // 1000)
+    log.close()
+    run_record(folder, once=True)
+    run_record(folder, once=True)
 
 
 def test_a_project_that_knows_no_service_says_what_to_do(tmp_path: Path) -> None:

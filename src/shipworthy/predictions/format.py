@@ -62,6 +62,7 @@ class Payload(msgspec.Struct, frozen=True, array_like=True, gc=False):
     flags: list[tuple[int, int]]  # (row, feature's index) of violations that were let through
     refused: dict[int, int]  # feature's index -> rows refused for it
     numbers: bytes = b""  # float64 (rows, k): features that are float, integer or boolean; or nothing
+    took: bytes = b""  # int64: ns that requests took which have ended by now; of services alone, workers count theirs
 
 
 def logged(features: tuple[Feature, ...]) -> tuple[LoggedFeature, ...]:

@@ -35,6 +35,7 @@ class Frame:
     values: NDArray[np.float64]  # (rows, k)
     flags: list[tuple[int, str]]  # (row, feature) of violations that were let through, in the order of rows
     refused: dict[str, int]  # feature -> rows refused for it
+    took: NDArray[np.int64]  # (requests,) ns; of services alone, and not in the order of rows
     end: int  # offset after the last record, bytes; 0 for no records
 
 
@@ -56,6 +57,7 @@ def frame(header: Header, records: Sequence[Record]) -> Frame:
         values=_values(header, payloads, len(arrived)),
         flags=_flags(header, payloads),
         refused=_refused(header, records),
+        took=np.frombuffer(b"".join([record.payload.took for record in records]), "<i8"),
         end=records[-1].end if records else 0,
     )
 

@@ -93,6 +93,7 @@ class LogWriter:
         caller_ids: list[str | None] | None = None,
         flags: Sequence[tuple[int, int]] = (),
         refused: Mapping[int, int] | None = None,
+        took: bytes = b"",
     ) -> int:
         """Write one record (see `format.Payload`); returns its offset, in the segment that `prefix` names then.
 
@@ -100,7 +101,8 @@ class LogWriter:
         """
         apart, numbers = _packed(columns)
         refusals = dict(refused) if refused else {}
-        payload = _encode(Payload(arrived, rows, apart, values.tobytes(), caller_ids, list(flags), refusals, numbers))
+        answers = values.tobytes()
+        payload = _encode(Payload(arrived, rows, apart, answers, caller_ids, list(flags), refusals, numbers, took))
         if self.offset >= self._limit or self._torn:
             self._roll()
         offset = self.offset

@@ -12,7 +12,17 @@ import numpy as np
 from sqlalchemy import Connection, func, insert, select, update
 
 from shipworthy.counts.reference import Reference
-from shipworthy.counts.windows import Counts, add, count_by_window, decode, encode, first_open, place, refusals
+from shipworthy.counts.windows import (
+    Counts,
+    add,
+    count_by_window,
+    decode,
+    encode,
+    first_open,
+    latencies,
+    place,
+    refusals,
+)
 from shipworthy.predictions.frames import Frame
 from shipworthy.recording.times import Times
 from shipworthy.store.tables import progress, window_counts
@@ -46,12 +56,20 @@ def publish(connection: Connection, model: str, newest: Mapping[str, int]) -> No
 
 
 def counts_of(
-    frame: Frame, times: Times, arrived: int, reference: Reference, newest: int | None, lateness: int
+    frame: Frame,
+    times: Times,
+    arrived: int,
+    reference: Reference,
+    newest: int | None,
+    lateness: int,
+    *,
+    promised: int | None = None,
 ) -> dict[int, Counts]:
     """A frame's counts by window. Rows whose window has closed go into the first open one, and count as late there.
 
     Refused requests have no event time that can be trusted: they count with the newest rows, or where there never were
-    any by `arrived`, when the newest request came.
+    any by `arrived`, when the newest request came. So do the times that requests took, against the `promised` one (ns),
+    where one is.
     """
     open_from = None if newest is None else first_open(newest, reference.window, lateness)
     at = times.counted_at(newest)
@@ -61,10 +79,12 @@ def counts_of(
         flags = [*frame.flags]
         flags += [(int(row), frame.header.event_time or "") for row in np.flatnonzero(times.ahead)]
         found = count_by_window(reference, windows, frame.columns, frame.values, times=at, late=late, flags=flags)
-    if frame.refused:
-        last = max([time for time in (times.newest, newest) if time is not None], default=arrived)
-        start = last - last % reference.window
-        counted = refusals(reference, frame.refused)
+    untimed = [refusals(reference, frame.refused)] if frame.refused else []
+    if promised is not None and len(frame.took):
+        untimed.append(latencies(reference, len(frame.took), int((frame.took > promised).sum())))
+    last = max([time for time in (times.newest, newest) if time is not None], default=arrived)
+    start = last - last % reference.window
+    for counted in untimed:
         found[start] = add(found[start], counted) if start in found else counted
     return found
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 from pathlib import Path
@@ -81,7 +82,11 @@ class RecordPredictions:
             await self.app(scope, receive, self._closing(send))
         elif scope["type"] == "http" and scope["method"] == "POST" and scope["path"] == self._path:
             going = _Going(self, scope, receive, send)
-            await self.app(scope, going.receive, going.send)
+            try:
+                await self.app(scope, going.receive, going.send)
+            finally:
+                if not going.refused:
+                    self._opened().took(going.took)
         else:
             await self.app(scope, receive, send)
 
@@ -135,15 +140,25 @@ class _Going:
 
     def __init__(self, owner: RecordPredictions, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope, self.arrived = scope, clock.now()
+        self._began, self._left = time.perf_counter_ns(), 0  # 0: no answer has left yet
         self.request, self.answer = bytearray(), bytearray()
         self.refused = False
         self._owner, self._receive, self._send = owner, receive, send
         self._start: Message | None = None  # held back
         self._reading = True  # False: too long, or no answer to record
+        self._whole = False  # the request has been read
+
+    @property
+    def took(self) -> int:
+        """Ns that the caller waited: from the request's last byte until the answer had left, or the service gave up."""
+        return (self._left or time.perf_counter_ns()) - self._began
 
     async def receive(self) -> Message:
         """ASGI."""
         message = await self._receive()
+        if message["type"] == "http.request" and not self._whole:
+            self._whole = not message.get("more_body")
+            self._began = time.perf_counter_ns()  # a slow caller is not a slow service
         if message["type"] == "http.request" and self._reading:
             self.request += message.get("body", b"")
             if len(self.request) > LARGEST:
@@ -163,7 +178,7 @@ class _Going:
         elif message["type"] == "http.response.body" and self._start is not None:
             await self._body(message)
             return
-        await self._send(message)
+        await self._passed(message)
 
     async def _body(self, message: Message) -> None:
         self.answer += message.get("body", b"")
@@ -178,7 +193,12 @@ class _Going:
         else:
             headers = await self._owner.record(self)
         await self._send({**start, "headers": [*start.get("headers", ()), *headers]})
-        await self._send({**message, "body": bytes(self.answer)})
+        await self._passed({**message, "body": bytes(self.answer)})
+
+    async def _passed(self, message: Message) -> None:
+        await self._send(message)
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            self._left = time.perf_counter_ns()  # before what the service does in the background
 
 
 def _said(item: Any) -> Said:

@@ -48,6 +48,12 @@ def rules_of(contract: Contract) -> Rules:
     return Rules(contract.name, recording.commit_every, recording.commit_bytes, monitoring.window, monitoring.lateness)
 
 
+def _promised(contract: Contract) -> int | None:
+    """How long a request may take (ns), where the contract bounds how many may take longer."""
+    bounded = contract.monitoring.slow is not None
+    return round(contract.serving.p99_ms * clock.SECOND / 1000) if bounded else None
+
+
 class Recorder:
     """Records one model's logs.
 
@@ -137,7 +143,15 @@ class _Recording:
             batches.finish(connection, rules.model, batch)
             if reference is not None:
                 newest = read_newest(connection, rules.model)
-                counts = counts_of(whole, times, records[-1].arrived, reference, newest, rules.lateness)
+                counts = counts_of(
+                    whole,
+                    times,
+                    records[-1].arrived,
+                    reference,
+                    newest,
+                    rules.lateness,
+                    promised=_promised(self._contract),
+                )
                 add_counts(connection, rules.model, header.release, batch.source, counts)
         return times.newest
 
