@@ -17,3 +17,14 @@ def test_ship_says_at_once_that_nobody_wrote_down_what_the_model_is_for(user, he
     written = (user.folder / "shipworthy.toml").read_text().replace("not written down yet", "is written")
     user.write("shipworthy.toml", written)
     assert "the check purpose" not in here("ship", code=2).err
+
+
+def test_ship_says_at_once_that_nobody_rehearsed_unless_a_person_answers_for_that(user, here):
+    text = proposal(study(SAMPLE, "y"), name="m", data="rows", source="file:rows.parquet")
+    user.write("shipworthy.toml", text.replace("not written down yet", "is written"))
+    said = here("ship", code=2).err
+    assert said.startswith("the check rehearsal will not pass: these [features] and [serving] were never rehearsed")
+    here("waive", "rehearsal", "--until", "2099-01-01", "--because", "a spike")
+    assert "rehearsal" not in here("ship", code=2).err
+    user.write("shipworthy.toml", text.replace('enforcement = "block"', 'enforcement = "warn"'))
+    assert "will not pass" not in here("ship", code=2).err

@@ -52,6 +52,14 @@ def sample(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.parametrize("name", ['5" disc', "a\\b", "tab\there", " space", "no\u00a0break"])
+def test_a_column_that_no_request_could_name_is_left_out(name: str):
+    table = FLIGHTS.append_column(name, FLIGHTS["humidity"])
+    assert name not in [feature.name for feature in proposed(table, "late").features]
+    (column,) = [column for column in study(table, "late").columns if column.name == name]
+    assert column.seen.endswith("rename it")
+
+
 def test_a_sample_becomes_a_contract(sample: Path):
     contract = parse(propose(sample, folder=sample.parent), "proposal")
     assert (contract.name, contract.model.task, contract.gate.metric) == ("flights", "classification", "auc")

@@ -15,6 +15,7 @@ from shipworthy.errors import Refused, Undecided, WrongUse
 
 if TYPE_CHECKING:
     from shipworthy.registry.records import Release
+    from shipworthy.wiring.project import Project
 
 RunName = Annotated[str, typer.Argument(help="A run: its id, the beginning of it, or latest.")]
 
@@ -213,18 +214,18 @@ def release(
     outcome = "passed" if released.proven else "waived"
     becomes = "is live" if as_ == "live" else "predicts beside the live release"
     say(marked(outcome, f"{released.model}@{released.number} {becomes}, {_proof(released)}; signed by {released.key}"))
+    if as_ == "live":
+        _say_next(opened)
 
 
 def ship(project: Folder = HERE, json: Json = False) -> None:
     """Train, rebuild, check and release; goes on where it stopped."""
-    from shipworthy.gate.checks.purpose import purpose  # noqa: PLC0415 - start-up time
     from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
-    from shipworthy.wiring.shipping import ship_project  # noqa: PLC0415 - start-up time
+    from shipworthy.wiring.shipping import foreseen, ship_project  # noqa: PLC0415 - start-up time
 
     opened = open_project(project)
-    written = purpose(opened.contract.purpose)
-    if written.outcome != "passed":  # known before a minute of training and measuring, and no run of it can be released
-        say_error(f"the check purpose will not pass: {written.reason}")
+    for sentence in foreseen(opened):
+        say_error(sentence)
     with telling(opened), Progress(json).shown() as report:
         shipped = ship_project(opened, report)
     if json:
@@ -233,9 +234,18 @@ def ship(project: Folder = HERE, json: Json = False) -> None:
         _say_verdicts(shipped.verdicts)
         if shipped.release is not None and shipped.release == shipped.live:
             say(marked("passed", f"{opened.contract.name}@{shipped.release} is live ({shipped.run})"))
+            _say_next(opened)
         elif shipped.release is not None:
             say(marked("waived", shipped.reason))
     _stop_unless(shipped.outcome, shipped.reason)
+
+
+def _say_next(opened: Project) -> None:
+    """An `up` or `serve` that runs follows the alias by itself."""
+    from shipworthy.store.holding import holder_of  # noqa: PLC0415 - start-up time
+
+    if holder_of(opened.layout.state) is None:
+        say("Next: [bold]shipworthy up[/], which answers requests by it, and watches it.")
 
 
 def _proof(released: Release) -> str:

@@ -19,7 +19,7 @@ import msgspec
 
 from shipworthy.contract import records
 from shipworthy.contract.consistency import Draft, across, metric_of
-from shipworthy.contract.rules import SCALAR
+from shipworthy.contract.rules import SCALAR, against_name
 from shipworthy.contract.schema import DATA_SOURCE, FEATURE, ORDER, TABLES, Needs
 from shipworthy.contract.sources import Source, without_password
 from shipworthy.contract.tables import Section, mistake, read_table, take, unknown_key
@@ -99,9 +99,9 @@ def _named(name: str, table: Any, value: object, needs: Needs) -> tuple[dict[str
 
 def _names(features: Mapping[str, Section], data: Mapping[str, Section]) -> list[Mistake]:
     wrong = [
-        mistake(("features", name), None, "a name that is not blank and has no space around it")
+        mistake(("features", name), None, f"no name {against}: rename the column")
         for name in features
-        if not name.strip() or name != name.strip()
+        if (against := against_name(name))
     ]
     for name in data:
         if not name.isidentifier() or keyword.iskeyword(name):

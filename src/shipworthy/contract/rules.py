@@ -25,6 +25,7 @@ from shipworthy.contract.toml import written
 _NAME = re.compile(r"[A-Za-z0-9]+(-[A-Za-z0-9]+)*")
 _FUNCTION = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _VARIABLE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
+_ESCAPED = frozenset(['"', "\\", *map(chr, range(32))])  # in JSON
 _SHELL = frozenset({"&&", "||", "|", ";", "&", ">", ">>", "<", "2>", "2>&1"})
 _ASSIGNED = re.compile(r"[A-Za-z_]\w*=")
 _FREQUENCY = re.compile(r"([\d.]+)\s+(?:per|a)\s+(year|quarter|month|week|day)")
@@ -49,6 +50,18 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The likely typo as a hint; "" where nothing is near."""
     near = difflib.get_close_matches(word, list(known), n=1)
     return f"did you mean {written(near[0])}?" if near else ""
+
+
+def against_name(name: str) -> str:
+    """What stands against a feature's name, following "has a name"; "" where nothing does.
+
+    Requests are read by the names, and no reader of JSON that is fast takes a name that JSON has to escape.
+    """
+    if not name.strip() or name != name.strip():
+        return "that is blank or has space around it"
+    if not _ESCAPED.isdisjoint(name):
+        return "with a quotation mark, a backslash or a control character"
+    return ""
 
 
 def text(expected: str = "text") -> Rule:

@@ -13,7 +13,7 @@ import pyarrow.compute
 
 from shipworthy.contract.faults import Column
 from shipworthy.contract.records import Feature, FeatureType, Task
-from shipworthy.contract.rules import did_you_mean
+from shipworthy.contract.rules import against_name, did_you_mean
 from shipworthy.contract.toml import written
 from shipworthy.errors import WrongUse
 
@@ -93,8 +93,9 @@ def _column(name: str, column: Column) -> Studied:
     kind = type_of(column.type)
     column = _plain(column)
     present = column.drop_null()
-    if not name.strip() or name != name.strip() or not name.isprintable():
-        return Studied(name, None, "has a name with space around it, or none: rename it")
+    against = against_name(name) or ("" if name.isprintable() else "with a character that cannot be seen")
+    if against:
+        return Studied(name, None, f"has a name {against}: rename it")
     if not len(present):
         return Studied(name, None, "holds nothing but nulls")
     if kind is None:
@@ -115,9 +116,13 @@ def _column(name: str, column: Column) -> Studied:
     else:
         values = tuple(sorted(pc.unique(present).to_pylist())) if kind == "category" and distinct <= FEW else None
         feature = Feature(name=name, type=kind, nullable=nulls > 0, values=values)
-        seen = f"{distinct:,} different values" if kind == "category" else f"true in {_share(pc.mean(present).as_py())}"
+        seen = _several(distinct) if kind == "category" else f"true in {_share(pc.mean(present).as_py())}"
     seen += f", null in {_share(nulls / len(column))}" if nulls else ""
     return Studied(name, feature, seen, dates=kind == "category" and _are_dates(present))
+
+
+def _several(distinct: int) -> str:
+    return "the same value throughout" if distinct == 1 else f"{distinct:,} different values"
 
 
 def _are_dates(present: Column) -> bool:

@@ -20,7 +20,6 @@ from shipworthy.gate.checks import (
     purpose,
     rebuild,
     reference,
-    rehearsal,
     runtime,
 )
 from shipworthy.gate.decision import Decision, decide
@@ -31,7 +30,7 @@ from shipworthy.monitoring.records import Drill
 from shipworthy.registry.aliases import Aliases
 from shipworthy.registry.manifest import REFERENCE_FILE
 from shipworthy.registry.names import run_of
-from shipworthy.registry.records import Rehearsal, Verdict
+from shipworthy.registry.records import Verdict
 from shipworthy.rehearsal.load import Target
 from shipworthy.rehearsal.payloads import from_columns
 from shipworthy.rehearsal.sla import verify
@@ -43,6 +42,7 @@ from shipworthy.wiring.drilling import make_drill, reference_of_run, standing_dr
 from shipworthy.wiring.keys import trusted_keys
 from shipworthy.wiring.project import Project, Report, run_behind
 from shipworthy.wiring.quality import Rows, data_verdict, quality_verdict, read_rows
+from shipworthy.wiring.rehearsing import rehearsal_verdict
 from shipworthy.wiring.skewing import skew_verdict
 from shipworthy.wiring.workers import worker_command
 
@@ -96,7 +96,8 @@ def check_run(project: Project, name: str, report: Report) -> Checked:
             _rebuild(checking),
         ]
         report(f"measure the SLA: {run.contract.serving.rate:g} requests/s", None)
-        verdicts += [_latency(checking), runtime.runtime(bundle.description), _rehearsal(checking)]
+        verdicts += [_latency(checking), runtime.runtime(bundle.description)]
+        verdicts.append(rehearsal_verdict(project, run.contract, run.started))
         report("drill an alarm", None)
         verdicts += [
             _reference(checking),
@@ -177,15 +178,6 @@ def _measured(checking: Checking, seed: int) -> Verdict:
     except Undecided as error:
         return Verdict(latency.CHECK, "undecided", str(error))
     return latency.latency(contract.serving, found, contract.gate.confidence)
-
-
-def _rehearsal(checking: Checking) -> Verdict:
-    contract = checking.run.contract
-    found = [
-        rehearsal.Rehearsed(entry.id, entry.at, entry.decode(Rehearsal))
-        for entry in checking.project.ledger.entries("rehearsal", contract.name)
-    ]
-    return rehearsal.rehearsal(contract.serving_digest, checking.run.started, found)
 
 
 def _reference(checking: Checking) -> Verdict:

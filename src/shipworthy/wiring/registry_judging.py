@@ -19,7 +19,7 @@ from shipworthy.models.bundle import Bundle
 from shipworthy.models.columns import column_of
 from shipworthy.monitoring.records import Drill
 from shipworthy.registry.manifest import REFERENCE_FILE
-from shipworthy.registry.records import Rehearsal, Verdict
+from shipworthy.registry.records import Verdict
 from shipworthy.store.ledger import Entry
 from shipworthy.wiring.adopted_release import promised, verdicts_of
 from shipworthy.wiring.adopted_verdicts import latency_of
@@ -28,6 +28,7 @@ from shipworthy.wiring.checking import TRIES
 from shipworthy.wiring.drilling import make_drill, standing_drill
 from shipworthy.wiring.project import Project
 from shipworthy.wiring.quality import answers_of_baseline, answers_of_live
+from shipworthy.wiring.rehearsing import rehearsal_verdict
 from shipworthy.wiring.skewing import skew_verdict
 from shipworthy.wiring.workers import worker_command
 
@@ -51,7 +52,7 @@ def judge(project: Project, entry: Entry, sample: Path) -> tuple[Verdict, ...]:
         made[alerting.CHECK] = _alerting(project, entry, bundle)
         made[latency.CHECK] = _latency(made[latency.CHECK], project, adoption, bundle, Path(work))
     made[skew.CHECK] = skew_verdict(project, contract, entry.id)
-    rehearsed = _rehearsal(project, entry)
+    rehearsed = rehearsal_verdict(project, project.contract, entry.at)  # the SLA was promised before this version came
     if rehearsed.outcome == "passed":
         made[rehearsal.CHECK] = rehearsed
     return tuple(made.values())
@@ -112,12 +113,3 @@ def _alerting(project: Project, entry: Entry, bundle: Bundle) -> Verdict:
     if drill is None and path.is_file():
         drill = make_drill(project, counting.decode(path.read_bytes()), entry.id)
     return alerting.alerting(None) if drill is None else alerting.alerting(drill.decode(Drill), drill.id)
-
-
-def _rehearsal(project: Project, entry: Entry) -> Verdict:
-    """The rehearsals of the project: the SLA was promised before this version came."""
-    found = [
-        rehearsal.Rehearsed(each.id, each.at, each.decode(Rehearsal))
-        for each in project.ledger.entries("rehearsal", project.contract.name)
-    ]
-    return rehearsal.rehearsal(project.contract.serving_digest, entry.at, found)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
+from shipworthy import clock
 from shipworthy.environments import snapshot
+from shipworthy.gate.checks import purpose
+from shipworthy.gate.decision import Decision, decide
+from shipworthy.gate.waivers import waivers
 from shipworthy.lineage.records import Run
 from shipworthy.registry.aliases import Aliases
 from shipworthy.registry.records import AliasChange, Release, Verdict
@@ -14,7 +18,9 @@ from shipworthy.training.proof import earlier_proof
 from shipworthy.training.rebuild import beyond_budget, rebuild
 from shipworthy.wiring.adopted_release import attached
 from shipworthy.wiring.checking import check_run
+from shipworthy.wiring.keys import trusted_keys
 from shipworthy.wiring.project import Project, Report, run_behind
+from shipworthy.wiring.rehearsing import rehearsal_verdict
 from shipworthy.wiring.releasing import release_run
 from shipworthy.wiring.training import prove_like, train_project
 
@@ -34,7 +40,7 @@ class Shipped(msgspec.Struct, frozen=True):
 
 def ship_project(project: Project, report: Report) -> Shipped:
     """Bring the project as it is now into production, or say what stands against it."""
-    entry = _unfinished(project, report) or train_project(project, report)
+    entry = unfinished(project, report) or train_project(project, report)
     released = project.ledger.newest("release", entry.model, subject=entry.id)
     if released is not None and not released.decode(Release).shadow:
         return _released_before(project, entry, released.decode(Release))
@@ -46,6 +52,22 @@ def ship_project(project: Project, report: Report) -> Shipped:
         report("release", None)
         number = release_run(project, entry.id).number
     return Shipped(entry.id, checked.outcome, checked.reason, checked.verdicts, number, _live(project))
+
+
+def foreseen(project: Project) -> tuple[str, ...]:
+    """What is known to stand against a release before a minute of training and measuring, a sentence a check."""
+    contract = project.contract
+    decision = _decided(project, purpose.purpose(contract.purpose), rehearsal_verdict(project, contract, clock.now()))
+    stands = () if decision.ships else decision.verdicts
+    return tuple(
+        f"the check {each.check} will not pass: {each.reason}" for each in stands if each.check in decision.against
+    )
+
+
+def _decided(project: Project, *verdicts: Verdict) -> Decision:
+    """What follows from some verdicts alone, waivers and the contract's enforcement applied."""
+    held = waivers(project.ledger, project.contract.name, trusted_keys())
+    return decide(verdicts, project.contract.gate.enforcement, held.standing, held.expired, required=())
 
 
 def _released_before(project: Project, entry: Entry, made: Release) -> Shipped:
@@ -89,17 +111,27 @@ def prove_adopted(project: Project, entry: Entry, report: Report) -> Entry | Non
     return prove_like(project, attached(project, adopted), adopted, report, key=f"{adopted.id}:{entry.id}")
 
 
-def _unfinished(project: Project, report: Report) -> Entry | None:
+def unfinished(project: Project, report: Report) -> Entry | None:
     """The newest run, where it was made from just what lies here now."""
     report("compare with the newest run", None)
     newest = project.ledger.newest("run", project.contract.name)
     if newest is None:
         return None
     run = newest.decode(Run)
-    why = _changed(project, run)
+    why = _changed(project, run) or _rehearsed_since(project, newest, run)
     if why:
         report(f"train anew: {why}", None)
     return None if why else newest
+
+
+def _rehearsed_since(project: Project, newest: Entry, run: Run) -> str:
+    """Why a run cannot be released whatever the other checks say, where training again mends that; "" elsewhere."""
+    verdict = rehearsal_verdict(project, run.contract, run.started)
+    now = rehearsal_verdict(project, run.contract, clock.now())
+    released = project.ledger.newest("release", newest.model, subject=newest.id)
+    if verdict.outcome == now.outcome or now.outcome != "passed" or released is not None or run.adopted is not None:
+        return ""
+    return "" if _decided(project, verdict).ships else "the SLA was rehearsed only after the newest run was trained"
 
 
 def _changed(project: Project, run: Run) -> str:
