@@ -6,8 +6,11 @@ Exit codes: 0 done or passed, 1 blocked (the answer is no), 2 wrong use or missi
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from typing import NoReturn
 
 import typer
+from typer.exceptions import TyperException
 
 from shipworthy import __version__
 from shipworthy.cli import (
@@ -24,11 +27,12 @@ from shipworthy.cli import (
     tracking,
     watching,
 )
-from shipworthy.cli.console import say_error
+from shipworthy.cli.console import begin, say_error
 from shipworthy.cli.ending import ends_with
+from shipworthy.cli.failing import mistakes_of, tell
 from shipworthy.cli.machine import trouble
 from shipworthy.cli.sections import Sectioned
-from shipworthy.errors import ShipworthyError
+from shipworthy.errors import Mistake, ShipworthyError, WrongUse
 
 INTERRUPTED = 130
 app = typer.Typer(
@@ -84,20 +88,36 @@ def main() -> None:
 
 
 def _told() -> None:
-    """Run a command; what goes wrong is said in a sentence, and has an exit code."""
+    """Run a command; what goes wrong is said in a sentence, with `--json` as JSON too, and has an exit code."""
+    begin()
     try:
-        app()
+        code = app(standalone_mode=False)  # what Typer says itself, such as of an option that there is not, comes here
     except ShipworthyError as error:
-        say_error(str(error))
+        _end(type(error).__name__, str(error), error.exit_code, mistakes_of(error))
+    except TyperException as error:
+        shown = getattr(error, "show", None)
+        if shown is not None:
+            shown()
+        tell("WrongUse", error.format_message(), error.exit_code)
         sys.exit(error.exit_code)
-    except (KeyboardInterrupt, SystemExit) as end:  # Typer makes an exit of Ctrl-C, and says nothing
-        if isinstance(end, SystemExit) and end.code != INTERRUPTED:
-            raise
-        say_error("stopped; what was finished is kept, and the same command goes on from there")
-        sys.exit(INTERRUPTED)
+    except KeyboardInterrupt:
+        _interrupted()
     except Exception as error:
         found = trouble(error)
         if found is None:
+            tell("Defect", f"{type(error).__name__}: {error}", 1)
             raise
-        say_error(found.said)
-        sys.exit(found.exit_code)
+        _end("WrongUse" if found.exit_code == WrongUse.exit_code else "Undecided", found.said, found.exit_code)
+    if code == INTERRUPTED:  # Typer makes it of Ctrl-C, and says nothing
+        _interrupted()
+    sys.exit(code or 0)
+
+
+def _interrupted() -> NoReturn:
+    _end("Interrupted", "stopped; what was finished is kept, and the same command goes on from there", INTERRUPTED)
+
+
+def _end(kind: str, message: str, code: int, mistakes: Sequence[Mistake] = ()) -> NoReturn:
+    say_error(message)
+    tell(kind, message, code, mistakes)
+    sys.exit(code)

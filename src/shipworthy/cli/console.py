@@ -13,14 +13,29 @@ import msgspec
 MARKS = {"passed": "✓", "done": "✓", "blocked": "✗", "undecided": "?", "waived": "~"}
 COLOURS = {"passed": "green", "done": "green", "blocked": "red", "undecided": "yellow", "waived": "yellow"}
 
+_answered = False
+
 
 def say_error(message: str) -> None:
     """A message on standard error."""
     sys.stderr.write(message.rstrip() + "\n")
 
 
+def answered() -> bool:
+    """Whether a JSON object stands on standard output."""
+    return _answered
+
+
+def begin() -> None:
+    """A command begins, and has said nothing."""
+    global _answered  # noqa: PLW0603 - there is one standard output
+    _answered = False
+
+
 def say_json(value: Any) -> None:
     """One JSON object on standard output."""
+    global _answered  # noqa: PLW0603 - there is one standard output
+    _answered = True
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
 
 

@@ -93,6 +93,7 @@ def predict(
 def show(
     name: Annotated[str, typer.Argument(metavar="ID", help="A record's id or the beginning of it.")],
     project: Folder = HERE,
+    _json: Annotated[bool, typer.Option("--json", help="Changes nothing: it is JSON in any case.")] = False,
 ) -> None:
     """Print a record of the ledger as it stands."""
     from shipworthy.wiring.looking import read_record  # noqa: PLC0415 - start-up time

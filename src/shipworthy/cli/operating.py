@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from shipworthy.cli.console import Progress, marked, say, say_json
-from shipworthy.cli.options import HERE, Folder, Json
+from shipworthy.cli.options import HERE, NO_END, Folder, Json
 from shipworthy.cli.tracking import telling
 from shipworthy.errors import Refused, WrongUse
+
+if TYPE_CHECKING:
+    from shipworthy.refresh.records import Refresh
 
 
 def register(app: typer.Typer) -> None:
@@ -107,11 +111,16 @@ def score(
 def record(
     once: Annotated[bool, typer.Option("--once", help="Record what is there and stop.")] = False,
     project: Folder = HERE,
+    json: Json = False,
 ) -> None:
     """Bring logged predictions into the Delta table and the windows."""
     from shipworthy.wiring.record import run_record  # noqa: PLC0415 - start-up time
 
-    run_record(project, once=once)
+    if json and not once:
+        raise WrongUse(NO_END)
+    recorded = run_record(project, once=once)
+    if json:
+        say_json({"recorded": recorded})
 
 
 def shadow(
@@ -132,7 +141,11 @@ def shadow(
     if release is not None or stop:
         start_or_stop(project, release, because, json=json)
     elif follow or once:
+        if json and follow:
+            raise WrongUse(NO_END)
         follow_shadow(project, once=once)
+        if json:
+            say_shadow(project, json=True)
     else:
         say_shadow(project, json=json)
 
@@ -141,22 +154,32 @@ def refresh(
     now: Annotated[bool, typer.Option("--now", help="Ask for a refresh whatever the alarms say.")] = False,
     once: Annotated[bool, typer.Option("--once", help="Do what is due and stop.")] = False,
     project: Folder = HERE,
+    json: Json = False,
 ) -> None:
     """Retrain when it is due, through the same gate."""
-    from shipworthy.cli.status import KINDS  # noqa: PLC0415 - start-up time
     from shipworthy.wiring.refresh import ask_refresh, run_refresh  # noqa: PLC0415 - start-up time
 
-    if now:
-        say(marked("done", f"asked for {ask_refresh(project)}"))
-        if not once:
-            return
-    ended = run_refresh(project, once=once)
-    if once and not ended:
-        say("no refresh is due")
-    say(*(marked(KINDS[refresh.ending], f"{refresh.ending}: {refresh.reason}") for refresh in ended))
+    if json and not (now or once):
+        raise WrongUse(NO_END)
+    asked = ask_refresh(project) if now else None
+    if asked is not None and not json:
+        say(marked("done", f"asked for {asked}"))
+    ended = run_refresh(project, once=once) if once or not now else ()
+    if json:
+        say_json({"asked": asked, "refreshes": ended})
+    else:
+        _say_refreshes(ended, once=once)
     against = [refresh.reason for refresh in ended if refresh.ending != "released"]
     if once and against:
         raise Refused("nothing was released: " + "; ".join(against))
+
+
+def _say_refreshes(ended: Sequence[Refresh], *, once: bool) -> None:
+    from shipworthy.cli.status import KINDS  # noqa: PLC0415 - start-up time
+
+    if once and not ended:
+        say("no refresh is due")
+    say(*(marked(KINDS[refresh.ending], f"{refresh.ending}: {refresh.reason}") for refresh in ended))
 
 
 def rollback(

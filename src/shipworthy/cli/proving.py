@@ -183,12 +183,16 @@ def waive(
     until: Annotated[str, typer.Option(help="The date it ends, e.g. 2027-01-31.")],
     because: Annotated[str, typer.Option(help="Why, for whoever reads the evidence.")],
     project: Folder = HERE,
+    json: Json = False,
 ) -> None:
     """Let a check pass for a time: signed, shown everywhere, and expiring loudly."""
     from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
     from shipworthy.wiring.releasing import waive_check  # noqa: PLC0415 - start-up time
 
     waiver = waive_check(open_project(project), check_name, until, because)
+    if json:
+        say_json(waiver)
+        return
     say(marked("waived", f"{waiver.check} is waived until {until} by {waiver.by}: {waiver.because}"))
 
 

@@ -42,13 +42,16 @@ def init(
     say("Next: read shipworthy.toml and put in what only you know, then [bold]shipworthy rehearse[/].")
 
 
-def prepare(project: Folder = HERE) -> None:
+def prepare(project: Folder = HERE, json: Json = False) -> None:
     """Create the project's state, or bring an older one up to this shipworthy."""
     from shipworthy.store.preparation import prepare as prepare_state  # noqa: PLC0415 - start-up time
     from shipworthy.wiring.project import find_layout  # noqa: PLC0415 - start-up time
 
     layout = find_layout(project)
     prepare_state(layout)
+    if json:
+        say_json({"state": str(layout.state)})
+        return
     say(marked("done", f"the state in {layout.state} is ready"))
 
 

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from shipworthy.cli.console import marked, say, say_json, say_plain, table
-from shipworthy.cli.options import HERE, Folder, Json
+from shipworthy.cli.options import HERE, NO_END, Folder, Json
 from shipworthy.errors import Refused, Undecided, WrongUse
 
 if TYPE_CHECKING:
+    from shipworthy.monitoring.records import Drill
     from shipworthy.monitoring.skew import Skew
+    from shipworthy.registry.records import Verdict
 
 
 def register(app: typer.Typer) -> None:
@@ -46,7 +48,7 @@ def watch(  # noqa: PLR0913 - an option each
 ) -> None:
     """Weigh the evidence of drift and quality in closed windows; raise alarms and deliver alerts."""
     if drill:
-        _drill(project)
+        _drill(project, json=json)
         return
     if log is not None:
         from shipworthy.cli.replaying import replay_log  # noqa: PLC0415 - start-up time
@@ -76,11 +78,15 @@ def watch(  # noqa: PLR0913 - an option each
         slices,
         compare,
         report,
-        json or None,
     )
+    from shipworthy.monitoring.records import Alarm  # noqa: PLC0415 - start-up time
     from shipworthy.wiring.watch import run_watch  # noqa: PLC0415 - start-up time
 
-    run_watch(project, once=once)
+    if json and not once:
+        raise WrongUse(NO_END)
+    raised = run_watch(project, once=once)
+    if json:
+        say_json({"alarms": [{"id": entry.id, "alarm": entry.decode(Alarm)} for entry in raised]})
 
 
 def skew(project: Folder = HERE, json: Json = False) -> None:
@@ -136,18 +142,25 @@ def _only_with_log(*given: object) -> None:
         raise WrongUse("expected --log with these options: they are about a table of past predictions")
 
 
-def _drill(project: Path) -> None:
+def _drill(project: Path, *, json: bool) -> None:
     from shipworthy.gate.checks.alerting import alerting  # noqa: PLC0415 - start-up time
-    from shipworthy.monitoring.records import Drill  # noqa: PLC0415 - start-up time
+    from shipworthy.monitoring import records  # noqa: PLC0415 - start-up time
     from shipworthy.wiring.drilling import drill_project  # noqa: PLC0415 - start-up time
     from shipworthy.wiring.project import open_project  # noqa: PLC0415 - start-up time
 
     entry = drill_project(open_project(project))
-    drill = entry.decode(Drill)
+    drill = entry.decode(records.Drill)
     verdict = alerting(drill, entry.id)
+    if json:
+        say_json({"id": entry.id, "drill": drill, "verdict": verdict})
+    else:
+        _say_drill(drill, verdict)
+    if verdict.outcome != "passed":
+        raise Refused("nobody would be told of a drift")
+
+
+def _say_drill(drill: Drill, verdict: Verdict) -> None:
     say(marked(verdict.outcome, f"{drill.subject}: {verdict.reason}"))
     for reached in drill.channels:
         why = f": {reached.reason}" if reached.reason else ""
         say("  " + marked("passed" if reached.arrived else "blocked", f"{reached.channel}{why}"))
-    if verdict.outcome != "passed":
-        raise Refused("nobody would be told of a drift")

@@ -82,6 +82,11 @@ class Recorder:
         """Sources that cannot be recorded, and why; the others go on."""
         return self._follower.faults
 
+    @property
+    def rows(self) -> int:
+        """Predictions that this recorder has recorded."""
+        return self._recording.rows
+
     def step(self, *, everything: bool = False) -> bool:
         """One round of what is due; True where there was anything to do, False where another recorder is at it."""
         return self._follower.step(everything=everything)
@@ -124,6 +129,7 @@ class _Recording:
         self._logs = logs
         self._reference_of, self._contract = reference_of, contract
         self._retained = 0  # ns since 1970, UTC
+        self.rows = 0  # recorded so far
         self._references: dict[int, Reference | None] = {}
 
     def key(self, source: str) -> str:
@@ -139,6 +145,7 @@ class _Recording:
             if not still_mine():
                 raise InUse(f"the lease of {batch.source} ran out before batch {batch.number} was written")
             self._table.append(rows, batch.source, batch.number)
+            self.rows += whole.rows
         with self._ledger.transaction() as connection:
             batches.finish(connection, rules.model, batch)
             if reference is not None:

@@ -26,8 +26,11 @@ PAUSE = 0.1  # seconds between looks at the logs
 NICER = 5  # than the workers: where processor time is short, answers come before their recording
 
 
-def run_record(folder: Path, *, once: bool, stop: Stop | None = None) -> None:
-    """Record what is there, and, unless `once`, what comes. InUse or Refused where `once` leaves something behind."""
+def run_record(folder: Path, *, once: bool, stop: Stop | None = None) -> int:
+    """Record what is there, and, unless `once`, what comes. How many predictions it recorded.
+
+    InUse or Refused where `once` leaves something behind.
+    """
     project = in_operation(open_project(folder, needs="serving"))
     recorder, latencies = recorder_of(project), latencies_of(project)
 
@@ -43,6 +46,7 @@ def run_record(folder: Path, *, once: bool, stop: Stop | None = None) -> None:
     recorder.close()
     if once:
         _tell_what_is_left(recorder)
+    return recorder.rows
 
 
 def _tell_what_is_left(recorder: Recorder) -> None:

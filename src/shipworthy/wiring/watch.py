@@ -12,6 +12,7 @@ from shipworthy.monitoring.records import Alarm
 from shipworthy.monitoring.watch import Facts, Watch
 from shipworthy.recording.lagging import note, note_shadow
 from shipworthy.refresh.records import Refresh
+from shipworthy.store.ledger import Entry
 from shipworthy.wiring.alerting import delivery_of, over, unsaid
 from shipworthy.wiring.comparing import shadow_lag
 from shipworthy.wiring.held_out import basis_reader
@@ -28,16 +29,18 @@ _SAY = 60.0  # seconds between two sayings
 _logger = logging.getLogger(__name__)
 
 
-def run_watch(folder: Path, *, once: bool, stop: Stop | None = None) -> None:
-    """Look at what has closed, and, unless `once`, at what closes."""
+def run_watch(folder: Path, *, once: bool, stop: Stop | None = None) -> tuple[Entry, ...]:
+    """Look at what has closed, and, unless `once`, at what closes. The alarms that it raised."""
     project = as_promised(in_operation(open_project(folder, needs="serving")))
     watch = Watch(project.layout, project.ledger, project.contract, facts_of(project))
     looks = skew_looks(project, watch)
+    raised: list[Entry] = []
     say = _Say(project.layout.labels(project.contract.name))
     with delivery_of(project) as delivery:
 
         def step() -> bool:
             alarms = [*watch.step(), *([] if looks is None else looks.step())]
+            raised.extend(alarms if once else ())  # who watches for a year keeps no list
             for entry in alarms:
                 _logger.warning("alarm: %s", entry.decode(Alarm).words)
             note(project.ledger, project.contract.name, lag_of(project), project.contract.recording)
@@ -49,6 +52,7 @@ def run_watch(folder: Path, *, once: bool, stop: Stop | None = None) -> None:
         step()
         if not once:
             loop(step, Stop() if stop is None else stop, PAUSE)
+    return tuple(raised)
 
 
 class _Say:
