@@ -40,7 +40,8 @@ def test_threads_are_waited_for_and_what_is_registered_runs_and_is_said():
 
 
 def test_an_error_that_nobody_expects_still_shows_where_it_comes_from(tmp_path):
-    broken = "import shipworthy.cli.app as app\ndef fails(**_):\n    raise RuntimeError('unheard of')\napp.app = fails\n"
+    fails = "def fails(**_):\n    raise RuntimeError('unheard of')\n"
+    broken = f"import shipworthy.cli.app as app\n{fails}app.app = fails\n"
     done = ended(f"{ABORTS}{broken}main()")
     assert done.returncode == 1
     assert "RuntimeError: unheard of" in done.stderr
