@@ -10,7 +10,7 @@ import pytest
 from shipworthy.contract.proposal import proposal
 from shipworthy.contract.records import Monitoring, RebuildRule, Serving, SkewRule
 from shipworthy.contract.study import study
-from shipworthy.contract.violations import violations
+from shipworthy.contract.violations import Violation, violations
 from shipworthy.counts.reference import build
 from shipworthy.gate.checks.alerting import alerting
 from shipworthy.gate.checks.compatibility import compatibility
@@ -22,12 +22,14 @@ from shipworthy.gate.checks.reference import reference
 from shipworthy.gate.checks.rehearsal import Rehearsed, rehearsal
 from shipworthy.gate.checks.runtime import runtime
 from shipworthy.gate.checks.skew import skew
-from shipworthy.lineage.records import Rebuild
+from shipworthy.lineage.records import Cause, Diagnosis, Equivalence, Rebuild
 from shipworthy.models.records import BundleDescription, RuntimeVerdict
 from shipworthy.monitoring.records import Drill, Reached
 from shipworthy.monitoring.self_consistency import settle
 from shipworthy.monitoring.skew import FeatureSkew, Skew, in_words
 from shipworthy.registry.records import LatencyVerdict, Rehearsal
+from shipworthy.training.equivalence import told
+from shipworthy.training.proof import Proof
 
 MEASURED = LatencyVerdict("passed", "0 of 1,000 late", 100, 1000, 0, 0, 1, 4, 9, 10, 0.99, 0.1, 0, 0)
 SAMPLE = pa.table({"age": [1.0, 2.0, 3.0], "late": [True, False, True]})
@@ -122,6 +124,16 @@ def test_what_the_contract_tolerates_passes_and_is_mentioned(contract):
     assert "tolerated" in verdict.reason
 
 
+def test_of_many_violations_three_are_told_and_the_rest_are_counted():
+    against = [Violation(f"f{place}", "null", place + 1, (), 0, "no null", tolerated=False) for place in range(5)]
+    verdict = data(against, 10)
+    assert verdict.reason.count("; f") == 2
+    assert verdict.reason.endswith("; and 2 more")
+    assert "more" not in data(against[:3], 10).reason
+    mixed = data([*against, msgspec.structs.replace(against[0], tolerated=True)], 10)
+    assert (mixed.figures["violations"], mixed.figures["tolerated"]) == (5, 1)
+
+
 @pytest.mark.parametrize(("found", "rows"), [(None, 10), ((), 0)])
 def test_data_that_is_gone_or_empty_is_undecided(found, rows):
     assert data(found, rows).outcome == "undecided"
@@ -148,6 +160,39 @@ def test_a_rebuild_that_differs_tells_the_cause():
     verdict = rebuild(RebuildRule(), made("different", ("the order of rows",)), "rebuild-1")
     assert verdict.reason == "made again it is different, asked for prediction-identical: the order of rows"
     assert verdict.evidence == ("rebuild-1",)
+
+
+def differing(*causes, words="no factor explains it", differences=("the first split",)):
+    diagnosis = Diagnosis("prediction-identical", causes, words, (), ())
+    return msgspec.structs.replace(made("different", differences), diagnosis=diagnosis)
+
+
+def test_a_rebuild_whose_cause_was_found_tells_it_and_how_sure_that_is():
+    sure, likely = Cause("threads", "two threads", certain=True), Cause("rows", "another order", certain=False)
+    verdict = rebuild(RebuildRule(), differing(sure, likely), "rebuild-1")
+    assert verdict.reason.endswith(": cause: two threads; likely cause: another order")
+    assert rebuild(RebuildRule(), differing(), "rebuild-1").reason.endswith(": no factor explains it (the first split)")
+
+
+def test_a_model_that_is_random_by_nature_tells_what_it_was_compared_with_whether_it_passes_or_not():
+    rule = RebuildRule(rung="statistically-equivalent")
+    equivalence = Equivalence((1, 2, 3), 0.25, 0.05, "auc", 0.71, 0.7, 0.72, 0.02, 0.03)
+    like = msgspec.structs.replace(made("statistically-equivalent"), equivalence=equivalence)
+    passed = rebuild(rule, like, "rebuild-1")
+    assert (passed.outcome, passed.reason.endswith(told(equivalence))) == ("passed", True)
+    unlike = msgspec.structs.replace(made("different"), equivalence=equivalence)
+    blocked = rebuild(rule, unlike, "rebuild-1")
+    assert (blocked.outcome, blocked.reason.endswith(told(equivalence))) == ("blocked", True)
+    assert told(equivalence) not in rebuild(rule, made("bit-identical"), "rebuild-1").reason
+
+
+def test_an_earlier_proof_of_the_same_recipe_counts_only_where_the_run_has_none_of_its_own():
+    earlier = Proof("rebuild-0", "run-0", "bit-identical")
+    leant = rebuild(RebuildRule(when="changed"), None, earlier=earlier)
+    assert (leant.outcome, leant.evidence) == ("passed", ("rebuild-0",))
+    assert "made again as bit-identical" in leant.reason
+    own = rebuild(RebuildRule(when="changed"), made("different"), "rebuild-1", earlier=earlier)
+    assert (own.outcome, own.evidence) == ("blocked", ("rebuild-1",))
 
 
 def test_without_a_rebuild_nothing_is_decided_and_why_is_told():
@@ -205,6 +250,13 @@ def test_runtimes_that_are_equal_on_the_probes_pass_and_the_others_are_mentioned
     assert verdict.outcome == "passed"
     assert "onnx equal on 500 probes, largest difference 1e-07" in verdict.reason
     assert "not used because not equal: lightgbm" in verdict.reason
+
+
+def test_the_largest_difference_is_that_of_the_chosen_runtimes_and_none_where_an_answer_was_no_number():
+    near, far = compared("onnx", difference=1e-7), compared("python", difference=3e-7)
+    assert runtime(bundle(near, far, compared("lightgbm", equal=False))).figures["largest_difference"] == 3e-7
+    words = compared("onnx", difference=None), compared("python", difference=None)
+    assert runtime(bundle(*words)).figures["largest_difference"] is None
 
 
 def test_a_chosen_runtime_that_differs_is_blocked():
@@ -288,6 +340,19 @@ def test_what_the_reference_cannot_watch_is_said_and_all_deaf_is_blocked(contrac
     assert (verdict.outcome, "nothing can be watched" in verdict.reason) == ("blocked", True)
 
 
+def test_it_says_with_what_is_compared_and_where_more_drift_is_let_pass_than_the_contract_does(contract):
+    settled = settle(frozen(contract), Monitoring())
+    silent = reference(Monitoring(), settled).reason
+    assert "compared with" not in silent
+    assert "more drift allowed" not in silent
+    wider = (msgspec.structs.replace(settled.regimes[0], drift=0.2), *settled.regimes[1:])
+    named = msgspec.structs.replace(settled, regimes=wider, origin="predictions of 2013-01")
+    said = reference(Monitoring(), named)
+    assert "features are compared with predictions of 2013-01" in said.reason
+    assert "because the reference itself moves: distance" in said.reason
+    assert (said.figures["raised"], said.figures["deaf"]) == (1, 0)
+
+
 def narrowed(contract, version=1):
     feature = msgspec.structs.replace(contract.features[0], max=100)
     model = msgspec.structs.replace(contract.model, version=version)
@@ -308,6 +373,17 @@ def test_a_narrowed_range_is_blocked_until_the_version_is_raised(contract):
     assert "features.distance.max" in verdict.reason
     assert "raise model.version above 1" in verdict.reason
     assert compatibility(contract, narrowed(contract, version=2)).outcome == "passed"
+
+
+def test_of_many_changes_that_break_callers_three_are_told_and_the_rest_are_counted(contract):
+    def ranged(most, names="abcde"):
+        features = tuple(msgspec.structs.replace(contract.features[0], name=name, max=most) for name in names)
+        return msgspec.structs.replace(contract, features=features)
+
+    verdict = compatibility(ranged(6000), ranged(100))
+    assert "; and 2 more; raise model.version" in verdict.reason
+    assert verdict.figures["breaking"] == 5
+    assert "more;" not in compatibility(ranged(6000, "abc"), ranged(100, "abc")).reason
 
 
 def test_where_it_listens_does_not_change_what_was_rehearsed(contract):
