@@ -25,6 +25,7 @@ CHAINS = (
     ("score-a-table",),
     ("serve-many-models",),
     ("shadow-a-release",),
+    ("share-a-ledger",),
     ("train-by-a-command",),
     ("use-mlflow-or-wandb",),
     ("verify-a-release",),

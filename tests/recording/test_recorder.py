@@ -296,6 +296,27 @@ def test_a_batch_that_was_begun_is_finished_as_it_was_planned(project: Project, 
     assert done == [(1, 6, 1), (2, 6, 1)]
 
 
+def test_a_ledger_older_than_the_table_loses_no_row_in_silence(project: Project) -> None:
+    """As after a backup was restored: the next batch has a number that the table has seen, and other rows."""
+    log = project.writer("w0-a")
+    write(log, HOURS)
+    before = project.recorder()
+    before.flush()
+    before.close()
+    with project.ledger.transaction() as connection:
+        connection.execute(delete(batches_table))
+    write(log, HOURS, seed=1)
+    other = write(project.writer("w0-b"), HOURS, seed=2)
+    recorder = project.recorder()
+    recorder.flush()
+    assert "holds batch 1 of w0-a, and the ledger knows none after 0" in recorder.faults["w0-a"]
+    assert len(project.predictions()) == 12
+    assert set(other) <= set(project.predictions()["prediction_id"])
+    assert recorder.lag().bytes > 0
+    (segment,) = [one for one in reader.segments(project.layout.logs(MODEL)) if one.source == "w0-a"]
+    assert sum(record.rows for record in reader.read(segment.path)) == 12
+
+
 def test_a_segment_that_vanished_before_it_was_recorded_is_a_fault_that_names_it(project: Project) -> None:
     write(project.writer("w0-a"), HOURS)
     batches.plan(project.ledger, MODEL, Batch("w0-a", 1, 5, 0, 99, 6))

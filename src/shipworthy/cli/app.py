@@ -18,6 +18,7 @@ from shipworthy.cli import (
     carrying,
     comparing,
     demo,
+    keeping,
     looking,
     operating,
     proving,
@@ -55,6 +56,7 @@ for family in (
     looking,
     comparing,
     carrying,
+    keeping,
     tracking,
     demo,
 ):

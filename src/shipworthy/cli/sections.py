@@ -13,7 +13,7 @@ SECTIONS = {
         "up", "serve", "score", "record", "shadow", "watch", "skew", "alerts", "rules", "refresh", "rollback", "retire",
         "sync", "watch-registry", "vacuum",
     ),
-    "Elsewhere": ("verify", "export", "image"),
+    "Elsewhere": ("verify", "export", "image", "move", "backup"),
     "Looking": ("status", "report", "compare", "lineage", "predict", "show", "demo"),
 }  # fmt: skip
 

@@ -20,6 +20,8 @@ def say_status(view: StatusView) -> None:
 
     say(f"[bold]{escape(view.model)}[/]  {escape(view.decision)}  [dim]{escape(view.owner)}[/]")
     say(f"[dim]{escape(view.sla)}; {escape(view.promise)}[/]", f"[dim]{escape(view.running)}[/]")
+    if view.kept:
+        say(f"[dim]{escape(view.kept)}[/]")
     if view.refreshing:
         say(f"[yellow]{escape(view.refreshing)}[/]")
     for waiting in view.waiting:

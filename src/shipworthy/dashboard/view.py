@@ -202,6 +202,7 @@ class StatusView(msgspec.Struct, frozen=True):
     labels: LabelsView | None = None  # None: nobody has watched yet
     closing: str = ""  # which windows of the live release wait, and for what; "" where none does
     skew: str = ""  # what the watch's newest look at training/serving skew found; "" before the first
+    kept: str = ""  # where ledger and objects are, without secrets
 
     @property
     def compared_words(self) -> str:

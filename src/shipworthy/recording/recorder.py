@@ -135,6 +135,9 @@ class _Recording:
     def key(self, source: str) -> str:
         return key(source)
 
+    def begin(self, source: str, known: int) -> None:
+        self._table.require_not_ahead(source, known)
+
     def carry_out(
         self, batch: Batch, header: Header, records: Sequence[Record], still_mine: Callable[[], bool]
     ) -> int | None:

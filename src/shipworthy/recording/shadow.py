@@ -71,6 +71,9 @@ class _Shadowing:
         self._retained = 0  # ns since 1970, UTC
         self.key = key(beside.release)
 
+    def begin(self, source: str, known: int) -> None:
+        self._table.require_not_ahead(source, known)
+
     def carry_out(
         self, batch: Batch, header: Header, records: Sequence[Record], still_mine: Callable[[], bool]
     ) -> int | None:

@@ -34,6 +34,10 @@ class Task(Protocol):
         """What the plan of a source's batches is called in the ledger."""
         ...
 
+    def begin(self, source: str, known: int) -> None:
+        """Before anything of a source is planned: `known` is its newest batch's number. Raises where that cannot be."""
+        ...
+
     def carry_out(
         self, batch: Batch, header: Header, records: Sequence[Record], still_mine: Callable[[], bool]
     ) -> int | None:
@@ -66,6 +70,7 @@ class Source:
     def __init__(self, name: str, rules: Rules, ledger: Ledger, task: Task) -> None:
         self._key, self._rules, self._ledger, self._task = task.key(name), rules, ledger, task
         self._batch = batches.newest(ledger, rules.model, self._key)
+        task.begin(self._key, 0 if self._batch is None else self._batch.number)
         self.newest: int | None = None  # event time of what was read so far, ns
         self._waiting: tuple[int, int, int] | None = None  # segment, start, and arrival of what is not read yet
         self._ended: set[int] = set()  # finished segments that were read to their end, and are held

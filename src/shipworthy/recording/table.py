@@ -26,12 +26,13 @@ from numpy.typing import NDArray
 from shipworthy import clock
 from shipworthy.contract.records import FeatureType
 from shipworthy.counts.outputs import watched
+from shipworthy.errors import Tampered
 from shipworthy.models.records import NULL_TIMESTAMP
 from shipworthy.predictions.columns import lists, predictions
 from shipworthy.predictions.format import LoggedFeature
 from shipworthy.predictions.frames import Frame
 from shipworthy.recording.times import Times
-from shipworthy.store.appending import append_once
+from shipworthy.store.appending import append_once, appended
 
 INSTANT = pa.timestamp("us", tz="UTC")
 _TYPES: dict[FeatureType, pa.DataType] = {
@@ -121,6 +122,22 @@ class PredictionTable:
             return []
         table.update_incremental()
         return _files(table)
+
+    def require_not_ahead(self, source: str, known: int) -> None:
+        """Tampered where the table holds later batches of a source than `known`, the newest that the ledger plans.
+
+        Its next batches would count as written, with other rows than they have, and the log would go.
+        """
+        if not DeltaTable.is_deltatable(self._location):
+            return
+        there = appended(self._opened(None), source)
+        if there > known:
+            raise Tampered(
+                f"{self._location} holds batch {there} of {source}, and the ledger knows none after {known}: the ledger "
+                "is older than the table, as after a backup was restored. Nothing of this source is recorded any more, "
+                "so that no row is lost; its log stays. Start `up` again: what is answered from then on is another "
+                "source, and recorded; then put the folder of this one away"
+            )
 
     def _fitted(self, rows: pa.Table, table: DeltaTable) -> pa.Table:
         return _fitted(rows, table)

@@ -24,7 +24,12 @@ class Layout:
     @property
     def ledger_url(self) -> str:
         """SHIPWORTHY_DATABASE_URL, else SQLite inside the state folder."""
-        return os.environ.get("SHIPWORTHY_DATABASE_URL") or f"sqlite:///{self.state / 'ledger.db'}"
+        return os.environ.get("SHIPWORTHY_DATABASE_URL") or self.own_ledger_url
+
+    @property
+    def own_ledger_url(self) -> str:
+        """SQLite inside the state folder, whatever the environment says."""
+        return f"sqlite:///{self.state / 'ledger.db'}"
 
     @property
     def objects(self) -> str:

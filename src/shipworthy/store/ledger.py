@@ -158,7 +158,7 @@ class Ledger:
 
     def _select(self, query: Select[Any]) -> list[Entry]:
         with self.reading() as connection:
-            return [_verified(row) for row in connection.execute(query).mappings()]
+            return [verified(row) for row in connection.execute(query).mappings()]
 
     def close(self) -> None:
         """Give the connections back."""
@@ -197,7 +197,8 @@ def _row(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _verified(row: Any) -> Entry:
+def verified(row: Any) -> Entry:
+    """An entry from its row in the ledger's table, held against its own digest. Tampered."""
     body = row["body"].encode()
     sha = _digest(row["kind"], row["model"], row["subject"], row["key"], row["at"], body)
     if sha != row["digest"] or row["id"] != _id(row["kind"], sha):

@@ -21,6 +21,7 @@ from shipworthy import digest
 from shipworthy.errors import InUse, NotFound, Tampered, WrongUse
 
 CHUNK = 2**20  # bytes read at a time
+_PREFIX = "sha256"
 
 
 class File(msgspec.Struct, frozen=True):
@@ -36,7 +37,8 @@ class Objects:
     """Bytes by digest. `location` is a folder or a URL (s3://, gs://, az://)."""
 
     def __init__(self, location: str | Path) -> None:
-        self._store = _open(str(location))
+        self._place = str(location)
+        self._store = _open(self._place)
         self._folder = Path(location) if isinstance(self._store, LocalStore) else None
 
     def put(self, content: bytes) -> str:
@@ -69,6 +71,14 @@ class Objects:
     def verify(self, sha: str) -> int:
         """Read an object in a stream and hold it against its digest; its size in bytes. NotFound, Tampered."""
         return sum(len(chunk) for chunk in self._stream(sha))
+
+    def every(self) -> Iterator[str]:
+        """The digest of every object that is there, in no order."""
+        for listed in obstore.list(self._store, _PREFIX):
+            for one in listed:
+                sha = "".join(one["path"].removeprefix(f"{_PREFIX}/").split("/"))
+                if len(sha) == len(digest.of_bytes(b"")):  # not what a process that was killed left half written
+                    yield sha
 
     def put_tree(self, folder: Path, paths: Iterable[Path] | None = None) -> tuple[File, ...]:
         """Keep files of a folder (all of them unless `paths`, relative, are given); sorted by path."""
@@ -130,7 +140,10 @@ class Objects:
         try:
             chunks = obstore.get(self._store, _path(sha)).stream(min_chunk_size=CHUNK)
         except (NotFoundError, FileNotFoundError) as error:
-            raise NotFound(f"object {sha} is not in the store") from error
+            raise NotFound(
+                f"object {sha} is not in the store at {self._place}; whoever wrote it had another: SHIPWORTHY_STORE "
+                "names one that all share, and `shipworthy move --store` brings there what is in a folder"
+            ) from error
         seen = hashlib.sha256()
         for chunk in chunks:
             content = bytes(chunk)
@@ -166,7 +179,7 @@ def _rename_to_new(growing: Path, folder: Path) -> None:
 
 
 def _path(sha: str) -> str:
-    return f"sha256/{sha[:2]}/{sha[2:]}"
+    return f"{_PREFIX}/{sha[:2]}/{sha[2:]}"
 
 
 def _open(location: str) -> ObjectStore:

@@ -17,6 +17,7 @@ from shipworthy.registry.releases import Releases
 from shipworthy.store.database import open_engine, schema_of
 from shipworthy.store.layout import CONTRACT, Layout
 from shipworthy.store.ledger import Entry, Ledger
+from shipworthy.store.moved import require_place
 from shipworthy.store.objects import Objects
 from shipworthy.training.making import Report, State
 from shipworthy.wiring.keys import own_key
@@ -64,6 +65,7 @@ def open_project(folder: Path, needs: Needs = "training") -> Project:
     """Open a project. Its state is created at the first use, but never migrated unasked."""
     layout = find_layout(folder)
     contract = read(layout.project / CONTRACT, needs=needs)
+    require_place(layout, contract.name)
     if is_new(layout):
         from shipworthy.store.preparation import prepare  # noqa: PLC0415 - start-up time: migrations are slow to import
 

@@ -11,6 +11,7 @@ from shipworthy.gate.decision import Decision, decide
 from shipworthy.gate.waivers import waivers
 from shipworthy.lineage.records import Run
 from shipworthy.registry.aliases import Aliases
+from shipworthy.registry.attesting import hold
 from shipworthy.registry.records import AliasChange, Release, Verdict
 from shipworthy.store.ledger import Entry
 from shipworthy.training import making, sources
@@ -44,6 +45,7 @@ def ship_project(project: Project, report: Report) -> Shipped:
     released = project.ledger.newest("release", entry.model, subject=entry.id)
     if released is not None and not released.decode(Release).shadow:
         return _released_before(project, entry, released.decode(Release))
+    hold(project.ledger, entry, trusted_keys())  # somebody else may have trained: said before minutes of proving it
     prove(project, entry, report)
     prove_adopted(project, entry, report)
     checked = check_run(project, entry.id, report)

@@ -11,6 +11,7 @@ from shipworthy.dashboard.view import AlertView, CountingView, LabelsView, Recor
 from shipworthy.gate.waivers import Waivers, waivers
 from shipworthy.monitoring.installation import in_words
 from shipworthy.monitoring.label_standing import read_standing
+from shipworthy.store.database import shown
 from shipworthy.store.holding import holder_of
 from shipworthy.wiring import tracking
 from shipworthy.wiring.alert_lives import AlertLife, read_alerts
@@ -47,6 +48,7 @@ def read_status(project: Project) -> StatusView:
         counting=() if reference is None else tuple(_counting(regime) for regime in reference.regimes),
         compared="" if reference is None else reference.origin,
         labels=_labels(project),
+        kept=f"ledger: {shown(project.layout.ledger_url)}; objects: {project.layout.objects}",
     )
 
 
