@@ -8,12 +8,14 @@ from shipworthy.contract.records import Contract, Gate, Model, Purpose, Serving
 from shipworthy.dashboard.view import (
     AlertView,
     CheckView,
+    DiskView,
     EvidenceView,
     LabelsView,
     Mark,
     QualityView,
     RecorderView,
     ReleaseView,
+    RoleView,
     ShadowView,
     SliceView,
     StatusView,
@@ -89,5 +91,8 @@ def status() -> StatusView:
         waiting=("mlflow: 3 entries wait (3 run); `shipworthy sync` tells them",),
         labels=LabelsView(900, 3, ("x1", "x2"), START, "900 labels are known; 3 of them name nothing, e.g. x1, x2"),
         recorder=RecorderView(1_200, 90_000, 7.5, 600.0),
+        roles=(RoleView("record", "works", START, "record works", 0.0),),
+        disk=DiskView(80_000_000_000, 100_000_000_000, False, "80.0 GB of 100.0 GB are left on the disk of /srv"),
+        kept="ledger: postgresql://host/name; objects: s3://bucket",
         shadow=ShadowView(3, START, True, 100, 100, 0, 0, 0, 0.3, 0.01, 0.1, 0.2, 60, 40, 2.0, "", 50, 1.0, 5, ()),
     )

@@ -49,6 +49,7 @@ from shipworthy.registry.records import (
 )
 from shipworthy.store.tables import entries, metadata
 from shipworthy.trackers.records import Tracked
+from shipworthy.wiring.conditions import Condition
 
 PAGE = (DOCS / "reference" / "records.md").read_text(encoding="utf-8")
 KINDS = {
@@ -58,6 +59,7 @@ KINDS = {
     "alert-turn": Turn,
     "alias": AliasChange,
     "attachment": Attachment,
+    "condition": Condition,
     "drill": Drill,
     "evidence": WindowEvidence,
     "installation": Installation,

@@ -60,6 +60,12 @@ def test_a_failed_training_ends_the_refresh_with_its_reason(tmp_path):
     )
 
 
+def test_a_ledger_that_is_away_for_a_while_fails_no_refresh(tmp_path):
+    refresh(tmp_path, answer="away")
+    assert outcome(tmp_path)["ending"] == "released"
+    assert {name: calls(tmp_path).count(name) for name in ("train", "rebuild")} == {"train": 1, "rebuild": 3}
+
+
 def test_the_same_trigger_twice_is_one_refresh(tmp_path):
     refresh(tmp_path)
     refresh(tmp_path)

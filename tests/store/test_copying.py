@@ -130,7 +130,7 @@ def test_an_object_that_was_changed_is_not_copied(tmp_path):
 def test_a_ledger_that_was_left_is_not_gone_on_in_unawares(layout, elsewhere, monkeypatch):
     prepare(layout)
     note = note_moved(layout, Moved(layout.own_ledger_url, elsewhere, "s3://bucket", 0, 3, "d"))
-    with pytest.raises(WrongUse, match="was moved to .*elsewhere.*SHIPWORTHY_STORE to s3://bucket"):
+    with pytest.raises(WrongUse, match=r"was moved to .*elsewhere.*SHIPWORTHY_STORE to s3://bucket"):
         require_place(layout, "m")
     monkeypatch.setenv("SHIPWORTHY_DATABASE_URL", elsewhere)
     require_place(layout, "m")
@@ -144,7 +144,7 @@ def test_an_empty_database_beside_a_ledger_with_records_is_no_beginning(layout, 
     own = Ledger(layout.ledger_url)
     own.append("run", "m", {"n": 1})
     monkeypatch.setenv("SHIPWORTHY_DATABASE_URL", elsewhere)
-    with pytest.raises(WrongUse, match="has no record of m, and .*ledger.db has: `shipworthy move"):
+    with pytest.raises(WrongUse, match=r"has no record of m, and .*ledger\.db has: `shipworthy move"):
         require_place(layout, "m")
     require_place(layout, "a model that nobody has begun")
     copy_ledger(own, elsewhere, alone=True)

@@ -14,6 +14,7 @@ import msgspec
 from shipworthy.contract.records import Contract, Serving
 
 REFUSED_SHARE = 0.01
+NEARLY_FULL = 0.05  # share of the disk that is left
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -84,6 +85,20 @@ def _rules(name: str, serving: Serving) -> Iterator[Rule]:
         "10m",
         "page",
         f"{name}: the page's figures are gone, and with them any word of drift and quality",
+    )
+    yield Rule(
+        "ShipworthyRoleSilent",
+        f"shipworthy_role_works{of} == 0",
+        "5m",
+        "page",
+        f"{name}: {{{{ $labels.role }}}} is dead, hangs or cannot begin; `shipworthy status` says since when and why",
+    )
+    yield Rule(
+        "ShipworthyDiskNearlyFull",
+        f"shipworthy_disk_free_bytes{of} / shipworthy_disk_size_bytes{of} < {NEARLY_FULL:g}",
+        "5m",
+        "page",
+        f"{name}: less than {NEARLY_FULL:.0%} of the disk is left; when it is full, requests are refused",
     )
     yield Rule(
         "ShipworthyAlertUndelivered",

@@ -41,11 +41,15 @@ def move(
     wanted = "SHIPWORTHY_DATABASE_URL" if store is None else "SHIPWORTHY_DATABASE_URL and SHIPWORTHY_STORE"
     say(f"Next: set {wanted} to there, wherever this project is worked on; what was left here is not used any more.")
     if store is None:
-        say("The objects stayed where they were. Others read them only if SHIPWORTHY_STORE names a place that all share.")
+        say(
+            "The objects stayed where they were: others read them only if SHIPWORTHY_STORE names a place that all have."
+        )
 
 
 def backup(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to; an earlier backup is brought up to date.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Where to; an earlier backup is brought up to date.")
+    ],
     project: Folder = HERE,
     json: Json = False,
 ) -> None:

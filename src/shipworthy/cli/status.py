@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from shipworthy import clock
 from shipworthy.cli.console import marked, say, say_plain, table
+from shipworthy.dashboard.headline import headline, newest_evidence
 from shipworthy.dashboard.judging import RECENT
-from shipworthy.dashboard.view import EvidenceView, ReleaseView, ShadowView, SliceView, StatusView
+from shipworthy.dashboard.view import ReleaseView, ShadowView, SliceView, StatusView
 
 STRONGEST = 5  # payoffs shown
 MARKS = 8  # that are shown
+LEVELS = {"good": "passed", "look": "waived", "act": "blocked"}
 KINDS = {"alarm": "blocked", "held": "waived", "released": "passed", "broken input": "blocked", "failed": "blocked"}
 
 
@@ -24,20 +26,10 @@ def say_status(view: StatusView) -> None:
         say(f"[dim]{escape(view.kept)}[/]")
     if view.refreshing:
         say(f"[yellow]{escape(view.refreshing)}[/]")
-    for waiting in view.waiting:
-        say(marked("waived", waiting))
-    if view.live is None:
-        say(marked("blocked", "nothing is live: `shipworthy ship` makes the first release"))
-    else:
+    _say_headline(view)
+    if view.live is not None:
         _say_release(view.live, view.previous)
     _say_readers(view)
-    for waiver in view.waivers:
-        say(marked("waived", waiver))
-    for alert in view.alerts:
-        if alert.phase != "resolved":
-            say(marked("blocked" if alert.phase == "open" else "waived", f"{alert.phase} alert: {alert.title}"))
-        for channel in alert.waiting:
-            say("  " + marked("undecided", channel))
     _say_evidence(view)
     if view.closing:
         say_plain(view.closing)
@@ -47,10 +39,18 @@ def say_status(view: StatusView) -> None:
         say(marked(KINDS.get(mark.kind, ""), f"{clock.to_iso(mark.at)[:10]}  {mark.kind:<12} {mark.words}"))
 
 
+def _say_headline(view: StatusView) -> None:
+    """How the model stands, and everything that is not as it should be."""
+    found = headline(view)
+    say(marked(LEVELS[found.level], found.words))
+    for concern in found.concerns:
+        say("  " + marked(LEVELS[concern.level], concern.words))
+
+
 def _say_truth(view: StatusView) -> None:
     """How labels stand, and what the newest look at skew found."""
-    if view.labels is not None:
-        say(marked("waived" if view.labels.unmatched or not view.labels.known else "done", view.labels.words))
+    if view.labels is not None and not view.labels.unmatched and view.labels.known:
+        say(marked("done", view.labels.words))  # others stand above, with what is not as it should be
     if view.skew:
         say_plain(view.skew)
 
@@ -114,14 +114,10 @@ def _say_shadow(shadow: ShadowView) -> None:
 
 
 def _say_evidence(view: StatusView) -> None:
-    newest: dict[str, EvidenceView] = {}
-    for point in view.evidence:
-        if view.live is not None and point.release == view.live.number:
-            newest[point.payoff] = point
     if view.compared:
         say_plain(view.compared_words)
     how = {one.payoff: one.how for one in view.counting}
-    strongest = sorted(newest.values(), key=lambda point: -point.strength)[:STRONGEST]
+    strongest = newest_evidence(view)[:STRONGEST]
     if strongest:
         table(
             "",

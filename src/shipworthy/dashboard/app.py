@@ -12,6 +12,7 @@ import httpx
 import jinja2
 import msgspec
 import vl_convert
+from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -22,10 +23,14 @@ from shipworthy import clock
 from shipworthy.contract.records import Contract
 from shipworthy.dashboard import charts
 from shipworthy.dashboard.figures import CONTENT, exposition
+from shipworthy.dashboard.headline import headline, newest_evidence
 from shipworthy.dashboard.traffic import Traffic, parse
 from shipworthy.dashboard.view import StatusView
 from shipworthy.errors import NotFound, ShipworthyError
 
+AWAY = (OperationalError, InterfaceError, ShipworthyError)  # what the page outlives
+SHOWN = 10  # of a list, before the rest is folded away
+AGAIN = 15.0  # seconds between two readings of a page that is open
 INTERVAL = 2.0  # seconds between two readings of the server's metrics
 SNIPPET = "window.vegaEmbed = vegaEmbed;"  # the libraries are in scope under these names
 TEMPLATES = Path(__file__).parent / "templates"
@@ -48,6 +53,7 @@ class Page:
         self._traffic = Traffic()
         environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
         self._template = environment.get_template("page.html")
+        self._away = environment.get_template("away.html")
         self._script = ""
 
     def application(self) -> Starlette:
@@ -60,13 +66,30 @@ class Page:
             Route("/traffic.json", self.traffic),
             Route("/vega.js", self.script),
         ]
-        return Starlette(routes=routes, lifespan=self._lifespan)
+        return Starlette(routes=routes, lifespan=self._lifespan, exception_handlers=dict.fromkeys(AWAY, self.away))
+
+    async def away(self, _request: Request, error: Exception) -> Response:
+        """What cannot be read is said, and read again: the page outlives a ledger that is away."""
+        why = " ".join(str(getattr(error, "orig", None) or error).split())
+        words = self._away.render(model=self._contract.name, why=why)
+        return HTMLResponse(words, status_code=503, headers={"cache-control": "no-store", "retry-after": "5"})
 
     async def page(self, _request: Request) -> Response:
         """The page."""
         view = await run_in_threadpool(self._read)
         return HTMLResponse(
-            self._template.render(view=view, charts=self._charts(view), when=_when, day=_day),
+            self._template.render(
+                view=view,
+                charts=self._charts(view),
+                stands=headline(view),
+                newest=newest_evidence(view),
+                shown=SHOWN,
+                again_ms=int(1000 * AGAIN),
+                now=clock.now(),
+                when=_when,
+                day=_day,
+                clock=lambda instant: clock.to_iso(instant)[:19].replace("T", " "),
+            ),
             headers={"cache-control": "no-store"},
         )
 

@@ -188,7 +188,7 @@ def latency_chart(traffic: Sequence[TrafficView], promised: float) -> Spec:
 
 
 def _against(chart: alt.Chart, field: str, title: str, limit: float) -> Spec:
-    drawn = chart.encode(x=_time("at"), y=alt.Y(f"{field}:Q", title=title))
+    drawn = chart.encode(x=_clock("at"), y=alt.Y(f"{field}:Q", title=title))
     rule = alt.Chart(_data([{"limit": limit}])).mark_rule(strokeDash=[5, 4], color="#c92a2a")
     return _finished(alt.layer(drawn, rule.encode(y="limit:Q")), 160)
 
@@ -222,8 +222,20 @@ def _data(rows: list[dict[str, Any]]) -> alt.InlineData:
     return alt.InlineData(values=rows)
 
 
+def _clock(field: str) -> alt.X:
+    """Minutes of today, in UTC: never a bare fraction of a second."""
+    return alt.X(
+        f"{field}:T",
+        title="time (UTC)",
+        scale=alt.Scale(type="utc"),
+        axis=alt.Axis(format="%H:%M:%S", tickCount=5, labelOverlap=True),
+    )
+
+
 def _time(field: str) -> alt.X:
-    return alt.X(f"{field}:T", title=None, scale=alt.Scale(type="utc"))  # windows are cut in UTC
+    return alt.X(
+        f"{field}:T", title="time (UTC)", scale=alt.Scale(type="utc"), axis=alt.Axis(labelOverlap=True)
+    )  # windows are cut in UTC
 
 
 def _iso(instant: int) -> str:
@@ -232,9 +244,10 @@ def _iso(instant: int) -> str:
 
 def _finished(chart: Any, height: int) -> Spec:
     spec: Spec = (
-        chart.properties(width="container", height=height)
+        chart.properties(width="container", height=height, background="transparent")
         .configure_view(stroke=None)
         .configure_axis(labelColor="#495057", titleColor="#495057", gridColor="#e9ecef")
+        .configure_legend(orient="bottom", direction="horizontal", columns=3, labelLimit=220)  # the width is the plot's
         .to_dict()
     )
     return spec

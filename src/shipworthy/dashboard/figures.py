@@ -33,6 +33,9 @@ HELP = {
     "shipworthy_recorder_lag_seconds": "Time that the oldest answer has waited to be recorded.",
     "shipworthy_recorder_lag_bytes": "Log that is not recorded yet.",
     "shipworthy_recorder_lag_rows": "Answered rows that are not recorded yet; in proportion where they are many.",
+    "shipworthy_role_works": "1 where a role works; 0 where it should and does not, or ends again and again.",
+    "shipworthy_disk_free_bytes": "Room on the disk of the project's state.",
+    "shipworthy_disk_size_bytes": "Size of that disk.",
     "shipworthy_shadow_lag_seconds": "Time that the oldest answer has waited for the shadow.",
     "shipworthy_shadow_lag_rows": "Answered rows that the shadow has not read; in proportion where they are many.",
     "shipworthy_shadow_rows": "Rows that the shadow was asked.",
@@ -75,6 +78,12 @@ def _figures(view: StatusView) -> Iterator[_Figure]:
         yield "shipworthy_recorder_lag_seconds", {}, view.recorder.seconds
         yield "shipworthy_recorder_lag_bytes", {}, view.recorder.bytes
         yield "shipworthy_recorder_lag_rows", {}, view.recorder.rows
+    for role in view.roles:
+        if role.state not in ("never", "ended"):  # somebody else's schedule
+            yield "shipworthy_role_works", {"role": role.role}, float(role.state == "works")
+    if view.disk is not None:
+        yield "shipworthy_disk_free_bytes", {}, view.disk.free
+        yield "shipworthy_disk_size_bytes", {}, view.disk.size
     if view.shadow is not None:
         yield from _shadow(view.shadow)
 

@@ -88,6 +88,30 @@ class TrafficView(msgspec.Struct, frozen=True):
     refused: float  # a second: violations and overload
 
 
+RoleState = Literal["works", "ended", "never", "silent", "failing"]
+
+
+class RoleView(msgspec.Struct, frozen=True):
+    """Whether one of record, watch and refresh works."""
+
+    role: str
+    state: (
+        RoleState  # ended: in order; silent: it should work, and gives no sign; failing: it ends and is started again
+    )
+    at: int | None  # its newest sign
+    words: str
+    silent_seconds: float  # since its newest sign, where it is silent; else 0
+
+
+class DiskView(msgspec.Struct, frozen=True):
+    """Room on the disk that log and tables lie on."""
+
+    free: int  # bytes
+    size: int  # bytes
+    nearly_full: bool
+    words: str
+
+
 class RecorderView(msgspec.Struct, frozen=True):
     """How far recording is behind."""
 
@@ -202,6 +226,8 @@ class StatusView(msgspec.Struct, frozen=True):
     labels: LabelsView | None = None  # None: nobody has watched yet
     closing: str = ""  # which windows of the live release wait, and for what; "" where none does
     skew: str = ""  # what the watch's newest look at training/serving skew found; "" before the first
+    roles: tuple[RoleView, ...] = ()
+    disk: DiskView | None = None  # None: not asked
     kept: str = ""  # where ledger and objects are, without secrets
 
     @property

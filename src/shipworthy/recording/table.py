@@ -133,10 +133,10 @@ class PredictionTable:
         there = appended(self._opened(None), source)
         if there > known:
             raise Tampered(
-                f"{self._location} holds batch {there} of {source}, and the ledger knows none after {known}: the ledger "
-                "is older than the table, as after a backup was restored. Nothing of this source is recorded any more, "
-                "so that no row is lost; its log stays. Start `up` again: what is answered from then on is another "
-                "source, and recorded; then put the folder of this one away"
+                f"{self._location} holds batch {there} of {source}, and the ledger knows none after {known}: the "
+                "ledger is older than the table, as after a backup was restored. Nothing of this source is recorded "
+                "any more, so that no row is lost; its log stays. Start `up` again: what is answered from then on is "
+                "another source, and recorded; then put the folder of this one away"
             )
 
     def _fitted(self, rows: pa.Table, table: DeltaTable) -> pa.Table:

@@ -7,11 +7,13 @@ version: an edited workflow would otherwise leave the old one pending for ever.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 import msgspec
 from dbos import DBOS, DBOSConfig, SetWorkflowID
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from shipworthy import clock
 from shipworthy.errors import ShipworthyError
@@ -19,6 +21,8 @@ from shipworthy.refresh.records import Ending, Refresh, Trigger
 
 T = TypeVar("T")
 
+PATIENCE = 3600.0  # seconds that a step waits for a ledger that is away
+LONGEST_PAUSE = 30.0  # seconds between two tries
 APPLICATION_VERSION = "1"  # raised when the order or the meaning of the steps changes
 
 
@@ -149,4 +153,17 @@ def _as_pair(decision: Decision) -> tuple[bool, str]:
 
 
 def _step(name: str, call: Callable[[], T]) -> T:
-    return DBOS.run_step({"name": name}, call)
+    return DBOS.run_step({"name": name}, lambda: _patiently(call))
+
+
+def _patiently(call: Callable[[], T]) -> T:
+    """A step, begun again for as long as the ledger is away: it may be, and hours of training may hang on it."""
+    until, pause = time.monotonic() + PATIENCE, 1.0
+    while True:
+        try:
+            return call()
+        except (OperationalError, InterfaceError):
+            if time.monotonic() > until:
+                raise
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)

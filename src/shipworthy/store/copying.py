@@ -81,9 +81,7 @@ def copy_objects(source: Objects, target: Objects, report: Callable[[float], Non
 
 
 def _models(connection: Connection) -> set[str]:
-    return {
-        model for table in (entries, *COUNTED) for (model,) in connection.execute(select(table.c.model).distinct())
-    }
+    return {model for table in (entries, *COUNTED) for (model,) in connection.execute(select(table.c.model).distinct())}
 
 
 def _refuse_mixing(models: set[str], there: set[str], url: str) -> None:

@@ -59,8 +59,8 @@ def _refuse_beginning(layout: Layout, model: str, here: str, own: str) -> None:
     if not _has_records(own, model) or _has_records(layout.ledger_url, model):
         return
     raise WrongUse(
-        f"{here} has no record of {model}, and {layout.state / 'ledger.db'} has: `shipworthy move --database URL`, with "
-        "SHIPWORTHY_DATABASE_URL unset, brings them there; to begin anew, put that file away"
+        f"{here} has no record of {model}, and {layout.state / 'ledger.db'} has: `shipworthy move --database URL`, "
+        "with SHIPWORTHY_DATABASE_URL unset, brings them there; to begin anew, put that file away"
     )
 
 

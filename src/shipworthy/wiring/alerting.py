@@ -22,6 +22,7 @@ from shipworthy.recording.lagging import KIND as RECORDER
 from shipworthy.recording.lagging import SHADOW, Noted
 from shipworthy.refresh.records import Ending, Refresh
 from shipworthy.store.ledger import Entry
+from shipworthy.wiring import conditions
 from shipworthy.wiring.project import Project
 from shipworthy.wiring.skew_looks import SkewLooks
 
@@ -73,6 +74,7 @@ def unsaid(project: Project) -> list[Alert]:
         *(of_alarm(model, entry) for entry in ledger.entries("alarm", model)),
         *(of_refresh(model, entry) for entry in ledger.entries("refresh", model)),
         *(of_recorder(model, entry) for entry in ledger.entries(RECORDER, model) if _is_behind(entry)),
+        *conditions.alerts_of(ledger, model),
         *(of_shadow(model, entry) for entry in ledger.entries(SHADOW, model) if _is_behind(entry)),
     ]
     return sorted(alerts, key=lambda alert: (alert.at, alert.id))
@@ -88,6 +90,8 @@ def over(project: Project, watch: Watch, looks: SkewLooks | None) -> Callable[[A
             return _caught_up(project, alert, RECORDER, "everything answered is recorded again")
         if alert.cause == SHADOW_BEHIND:
             return _caught_up(project, alert, SHADOW, "the shadow has caught up, or there is none any more")
+        if conditions.is_condition(alert.cause):
+            return conditions.over(project.ledger, project.contract.name, alert)
         if alert.cause == "skew":
             return "the contract names no column of ids any more" if looks is None else looks.over(alert.id)
         return _followed(project, alert) if alert.cause in _LASTING else watch.over(alert.id)

@@ -27,7 +27,7 @@ Report = Callable[[str, float | None], None]
 def move(folder: Path, database: str, store: str | None, report: Report) -> Copied:
     """Copy everything to another database, and objects to another store where one is named, and leave a note here.
 
-    InUse where anything works on the ledger, or the database has records of a model; WrongUse where both places are one.
+    InUse where anything works on the ledger, or the database has records of a model; WrongUse where both are one place.
     """
     layout = find_layout(folder)
     with hold(layout.state, "shipworthy move"):

@@ -7,6 +7,7 @@ and the child stops in order: a step under way is finished or, where it cannot b
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import subprocess
@@ -16,9 +17,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from sqlalchemy.exc import InterfaceError, OperationalError
+
 from shipworthy import clock
+from shipworthy.errors import ShipworthyError
+
+LEDGER_AWAY = (OperationalError, InterfaceError)  # nothing that a query did wrong: the same may work later
+_logger = logging.getLogger(__name__)
 
 LONGEST_PAUSE = 10.0  # seconds between restarts at most
+TAIL = 4096  # bytes of its output that are looked at for its last words
 CALM = 30.0  # seconds alive after which a child counts as well
 
 
@@ -31,12 +39,23 @@ def give_way(steps: int) -> None:
 class Child:
     """One role in a process of its own, kept running until `stop`."""
 
-    def __init__(self, role: str, project: Path, log: Path, arguments: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        role: str,
+        project: Path,
+        log: Path,
+        arguments: tuple[str, ...] = (),
+        told: Callable[[Child], None] = lambda _: None,
+    ) -> None:
+        """told: called, in the thread that keeps it running, whenever it ended though nobody asked it to."""
         self.role = role
         self.restarts = 0
+        self.ended: tuple[int, str] | None = None  # exit code and last words of the newest end that nobody asked for
+        self._told = told
         self._command = [sys.executable, "-m", f"shipworthy.wiring.{role}", str(project), *arguments]
         self._log = log
         self._stopping = threading.Event()
+        self._restarting = False
         self._process: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._keep_running, name=f"child-{role}", daemon=True)
 
@@ -52,6 +71,10 @@ class Child:
 
     def restart(self) -> None:
         """End it in order; the thread that keeps it running starts it again."""
+        self._restarting = self._process is not None
+        self._close()
+
+    def _close(self) -> None:
         process = self._process
         if process is not None and process.stdin is not None:
             with contextlib.suppress(OSError):
@@ -60,7 +83,7 @@ class Child:
     def ask(self) -> None:
         """Ask it to stop, and start it no more."""
         self._stopping.set()
-        self.restart()
+        self._close()
 
     def stop(self, patience: float = 20.0) -> None:
         """Ask it to stop; after `patience` seconds, end it."""
@@ -86,11 +109,24 @@ class Child:
             code = self._process.wait()
             if self._stopping.is_set():
                 return
-            self.restarts += 1
+            if self._restarting:  # a wish of ours is no failure
+                self._restarting = False
+            else:
+                self.restarts += 1
+                self.ended = (code, _last_words(self._log))
+                self._told(self)
             with self._log.open("a") as log_text:
                 log_text.write(f"{clock.to_iso(clock.now())} {self.role} ended with {code}; started again\n")
             pause = 0.2 if time.monotonic() - began > CALM else min(pause * 2, LONGEST_PAUSE)
             self._stopping.wait(pause)
+
+
+def _last_words(log: Path) -> str:
+    """The last line of what a process has said; "it said nothing" where there is none."""
+    with log.open("rb") as stream:
+        stream.seek(max(0, stream.seek(0, os.SEEK_END) - TAIL))
+        lines = [line.strip() for line in stream.read().decode(errors="replace").splitlines() if line.strip()]
+    return lines[-1] if lines else "it said nothing"
 
 
 class Stop:
@@ -119,6 +155,23 @@ class Stop:
     def wait(self, seconds: float) -> bool:
         """Sleep, but not past a wish to stop; whether there is one."""
         return self._event.wait(seconds)
+
+
+def carry_out(role: Callable[[], None]) -> None:
+    """A role's whole life. What it cannot help is its last line, in words; `up` shows that, and starts it again."""
+    try:
+        role()
+    except ShipworthyError as error:
+        _logger.error("%s", error)
+        sys.exit(error.exit_code)
+    except LEDGER_AWAY as error:
+        _logger.error("the ledger cannot be read or written: %s", in_words(error))
+        sys.exit(3)
+
+
+def in_words(error: Exception) -> str:
+    """What a database said, in one line."""
+    return " ".join(str(getattr(error, "orig", None) or error).split())
 
 
 def loop(step: Callable[[], bool], stop: Stop, pause: float) -> None:

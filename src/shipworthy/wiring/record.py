@@ -18,8 +18,9 @@ from shipworthy.recording.recorder import LEASE, Recorder, key
 from shipworthy.registry.aliases import Aliases
 from shipworthy.registry.releases import Releases
 from shipworthy.wiring.figures import figures_of
-from shipworthy.wiring.processes import Stop, give_way, loop
+from shipworthy.wiring.processes import Stop, carry_out, give_way, loop
 from shipworthy.wiring.project import Project, open_project
+from shipworthy.wiring.role_standing import Pulse, during
 from shipworthy.wiring.services import in_operation, service_of
 
 PAUSE = 0.1  # seconds between looks at the logs
@@ -38,12 +39,14 @@ def run_record(folder: Path, *, once: bool, stop: Stop | None = None) -> int:
         found = recorder.step()
         return (latencies is not None and latencies.step()) or found
 
+    pulse = Pulse(project.ledger, project.contract.name, "record")
     if not once:
-        loop(step, Stop() if stop is None else stop, PAUSE)
+        loop(during(step, pulse), Stop() if stop is None else stop, PAUSE)
     recorder.flush()
     if latencies is not None:
         latencies.step(now=True)
     recorder.close()
+    pulse.end("once" if once else "ended")
     if once:
         _tell_what_is_left(recorder)
     return recorder.rows
@@ -106,7 +109,7 @@ def main() -> None:
     stop = Stop()
     stop.follow_parent()
     give_way(NICER)
-    run_record(Path(sys.argv[1]), once=False, stop=stop)
+    carry_out(lambda: run_record(Path(sys.argv[1]), once=False, stop=stop))
 
 
 if __name__ == "__main__":

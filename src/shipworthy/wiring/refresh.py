@@ -24,9 +24,10 @@ from shipworthy.store.layout import Layout
 from shipworthy.store.leases import Leases
 from shipworthy.store.ledger import Entry
 from shipworthy.store.tables import window_counts
-from shipworthy.wiring.processes import Stop
+from shipworthy.wiring.processes import LEDGER_AWAY, Stop, carry_out
 from shipworthy.wiring.project import Project, in_production, live_release, open_project
 from shipworthy.wiring.refresh_steps import RefreshSteps, record_end
+from shipworthy.wiring.role_standing import Pulse
 
 PAUSE = 0.3  # seconds between looks
 LEASE = 10 * clock.SECOND  # after so long another refresher goes on where a killed one stopped
@@ -164,24 +165,32 @@ class _Lease:
         self._name = f"refresh:{project.contract.name}"
         self._holder = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._done = threading.Event()
+        self._pulse = Pulse(project.ledger, project.contract.name, "refresh")
         self.lost = False
 
     def __enter__(self) -> _Lease:
         while not self._leases.acquire(self._name, self._holder, LEASE):
             if self._patience is None or self._patience.wait(PAUSE):
                 raise InUse(f"another refresher works: {self._leases.holder(self._name)}; one at a time may")
+        self._pulse()
         threading.Thread(target=self._renew, name="lease", daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._done.set()
+        self._pulse.end("once" if self._patience is None else "ended")
         self._leases.release(self._name, self._holder)
 
     def _renew(self) -> None:
         while not self._done.wait(LEASE / clock.SECOND / 4):
-            if not self._leases.renew(self._name, self._holder, LEASE):
+            try:
+                held = self._leases.renew(self._name, self._holder, LEASE)
+            except LEDGER_AWAY:  # nobody else can take it either, and it may be back any moment
+                continue
+            if not held:
                 self.lost = True
                 return
+            self._pulse()
 
 
 def main() -> None:
@@ -189,7 +198,11 @@ def main() -> None:
     logging.basicConfig(format="%(asctime)s refresh %(levelname)s %(message)s", level=logging.INFO)
     stop = Stop()
     stop.follow_parent()
-    run_refresh(Path(sys.argv[1]), once=False, stop=stop)
+
+    def role() -> None:
+        run_refresh(Path(sys.argv[1]), once=False, stop=stop)
+
+    carry_out(role)
 
 
 if __name__ == "__main__":

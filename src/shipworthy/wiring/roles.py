@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from shipworthy import clock
 from shipworthy.registry.aliases import Aliases
 from shipworthy.wiring.processes import Child
 from shipworthy.wiring.project import Project
+from shipworthy.wiring.role_standing import Ended, write_ends
 from shipworthy.wiring.running import Running, remove_running, write_running
 
 RECORD = "record"  # the role that ends last
@@ -68,17 +72,31 @@ class Roles:
         self._output = state / "output"
         self._page = f"http://{project.contract.serving.host}:{page}" if page is not None else None
         arguments = {"page": (str(page), url)}
-        self._children = [Child(role, folder, self._output / f"{role}.log", arguments.get(role, ())) for role in roles]
+        self._noting = threading.Lock()
+        self._ends: dict[str, Ended] = {}
+        self._children = [
+            Child(role, folder, self._output / f"{role}.log", arguments.get(role, ()), self._note_end) for role in roles
+        ]
         self.shadow = BesideLive(project, RECORD in roles)
 
     def start(self) -> None:
         """Start them, and say where the server and the page are."""
         self._output.mkdir(parents=True, exist_ok=True)
+        write_ends(self._project.layout.state, self._ends)
         write_running(self._project.layout.state, Running(os.getpid(), self._url, self._page, self._roles))
         for child in self._children:
             child.start()
         if self._page is not None:
             _logger.info("the page is at %s; what the roles say is in %s", self._page, self._output)
+
+    def _note_end(self, child: Child) -> None:
+        """Say on the terminal, and where `status` looks, that a role has ended and why."""
+        code, said = child.ended or (0, "")
+        _logger.error("%s ended with %d and is started again: %s", child.role, code, said)
+        with self._noting:
+            self._ends = {**self._ends, child.role: Ended(clock.now(), code, said, child.restarts)}
+            with contextlib.suppress(OSError):  # a full disk is said by whoever needs it more
+                write_ends(self._project.layout.state, self._ends)
 
     def follow(self) -> None:
         """Recorder, watch and shadow hold to what the live release promised: another promise, another start."""

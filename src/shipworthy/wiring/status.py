@@ -7,19 +7,22 @@ import msgspec
 from shipworthy import clock
 from shipworthy.counts.reference import Reference, Regime
 from shipworthy.dashboard.reading import read_view
-from shipworthy.dashboard.view import AlertView, CountingView, LabelsView, RecorderView, StatusView
+from shipworthy.dashboard.view import AlertView, CountingView, LabelsView, RecorderView, RoleView, StatusView
 from shipworthy.gate.waivers import Waivers, waivers
 from shipworthy.monitoring.installation import in_words
 from shipworthy.monitoring.label_standing import read_standing
+from shipworthy.store.beats import beats
 from shipworthy.store.database import shown
 from shipworthy.store.holding import holder_of
 from shipworthy.wiring import tracking
 from shipworthy.wiring.alert_lives import AlertLife, read_alerts
 from shipworthy.wiring.comparing import read_shadow
+from shipworthy.wiring.conditions import disk_of
 from shipworthy.wiring.keys import trusted_keys
 from shipworthy.wiring.project import Project
 from shipworthy.wiring.promised import installation_of
 from shipworthy.wiring.record import lag_of, reference_reader
+from shipworthy.wiring.role_standing import read_ends, role_views
 from shipworthy.wiring.running import read_running
 from shipworthy.wiring.services import answering
 
@@ -48,6 +51,8 @@ def read_status(project: Project) -> StatusView:
         counting=() if reference is None else tuple(_counting(regime) for regime in reference.regimes),
         compared="" if reference is None else reference.origin,
         labels=_labels(project),
+        roles=read_roles(project),
+        disk=disk_of(project.layout.state),
         kept=f"ledger: {shown(project.layout.ledger_url)}; objects: {project.layout.objects}",
     )
 
@@ -101,6 +106,15 @@ def _labels(project: Project) -> LabelsView | None:
 def _recorder(project: Project) -> RecorderView:
     found = lag_of(project)
     return RecorderView(found.rows, found.bytes, found.seconds, project.contract.recording.alert_after / clock.SECOND)
+
+
+def read_roles(project: Project) -> tuple[RoleView, ...]:
+    """Of what runs, or ran; () where nothing has ever answered, so that nobody has to."""
+    state = project.layout.state
+    if answering(project) is None:
+        return ()
+    running = holder_of(state) is not None
+    return role_views(beats(project.ledger, project.contract.name), read_ends(state), running=running, now=clock.now())
 
 
 def _running(project: Project) -> str:

@@ -20,7 +20,7 @@ from shipworthy.store.layout import configuration
 from shipworthy.store.preparation import prepare
 from shipworthy.wiring.figures import note_figures
 from shipworthy.wiring.hosting import Fleet, layouts, with_something_live
-from shipworthy.wiring.processes import Stop
+from shipworthy.wiring.processes import LEDGER_AWAY, Stop, in_words
 from shipworthy.wiring.project import Project, in_production, live_release, open_project
 from shipworthy.wiring.promised import promise
 from shipworthy.wiring.roles import Roles
@@ -104,12 +104,41 @@ def run_up(folder: Path, how: How) -> None:
         ):
             for rollout in rollouts:
                 _logger.info("%s@%d answers at %s", rollout.project.contract.name, rollout.serving, supervisor.url)
+            looking = Looking(lambda: _look(rollouts, kept))
             while not stop.wait(LOOK):
-                for rollout in rollouts:
-                    rollout.look()
-                for one in kept:
-                    one.shadow.look()
+                looking()
             _logger.info("stopping: what was read is answered, what was answered is recorded")
+
+
+@dataclass
+class Looking:
+    """A look at the ledger that may fail: what answers goes on answering, and the ledger is asked again."""
+
+    look: Callable[[], None]
+    away: bool = False
+
+    def __call__(self) -> None:
+        """Look; that the ledger has gone, and that it is back, is said once each."""
+        try:
+            self.look()
+        except LEDGER_AWAY as error:
+            if not self.away:
+                _logger.error(
+                    "the ledger cannot be read: %s; what is live goes on answering, and is recorded once it is back",
+                    in_words(error),
+                )
+            self.away = True
+        else:
+            if self.away:
+                _logger.info("the ledger is back")
+            self.away = False
+
+
+def _look(rollouts: Sequence[Rollout], kept: Sequence[Roles]) -> None:
+    for rollout in rollouts:
+        rollout.look()
+    for one in kept:
+        one.shadow.look()
 
 
 @contextlib.contextmanager

@@ -13,16 +13,20 @@ from shipworthy.monitoring.watch import Facts, Watch
 from shipworthy.recording.lagging import note, note_shadow
 from shipworthy.refresh.records import Refresh
 from shipworthy.store.ledger import Entry
+from shipworthy.wiring import conditions
 from shipworthy.wiring.alerting import delivery_of, over, unsaid
 from shipworthy.wiring.comparing import shadow_lag
 from shipworthy.wiring.held_out import basis_reader
-from shipworthy.wiring.processes import Stop, loop
+from shipworthy.wiring.processes import Stop, carry_out, loop
 from shipworthy.wiring.project import Project, open_project
 from shipworthy.wiring.promised import as_promised
 from shipworthy.wiring.record import lag_of, reference_reader
+from shipworthy.wiring.role_standing import Pulse, during
 from shipworthy.wiring.services import answering, in_operation
 from shipworthy.wiring.skew_looks import skew_looks
+from shipworthy.wiring.status import read_roles
 
+AROUND = 10.0  # seconds between looks at what is around the model
 PAUSE = 0.2  # seconds between looks
 _SAY = 60.0  # seconds between two sayings
 
@@ -36,6 +40,7 @@ def run_watch(folder: Path, *, once: bool, stop: Stop | None = None) -> tuple[En
     looks = skew_looks(project, watch)
     raised: list[Entry] = []
     say = _Say(project.layout.labels(project.contract.name))
+    around = _Around(project, watch)
     with delivery_of(project) as delivery:
 
         def step() -> bool:
@@ -46,13 +51,40 @@ def run_watch(folder: Path, *, once: bool, stop: Stop | None = None) -> tuple[En
             note(project.ledger, project.contract.name, lag_of(project), project.contract.recording)
             note_shadow(project.ledger, project.contract.name, shadow_lag(project), project.contract.recording)
             say.labels(watch.labels)
+            around()
             delivery.step(unsaid(project), over(project, watch, looks))
             return bool(alarms)
 
+        pulse = Pulse(project.ledger, project.contract.name, "watch")
         step()
         if not once:
-            loop(step, Stop() if stop is None else stop, PAUSE)
+            loop(during(step, pulse), Stop() if stop is None else stop, PAUSE)
+        pulse.end("once" if once else "ended")
     return tuple(raised)
+
+
+class _Around:
+    """Looks at what is around the model, every now and then."""
+
+    def __init__(self, project: Project, watch: Watch) -> None:
+        self._project, self._watch, self._at = project, watch, float("-inf")
+
+    def __call__(self) -> None:
+        if time.monotonic() - self._at < AROUND:
+            return
+        self._at = time.monotonic()
+        project, model = self._project, self._project.contract.name
+        others = [role for role in read_roles(project) if role.role != "watch"]  # this is it
+        held = conditions.conditions(
+            others,
+            conditions.disk_of(project.layout.state),
+            self._watch.labels,
+            project.contract,
+            self._watch.event_time(),
+        )
+        for entry in conditions.note(project.ledger, model, held):
+            found = entry.decode(conditions.Condition)
+            _logger.warning("%s", found.words if found.holds else f"over: {found.name}")
 
 
 class _Say:
@@ -98,7 +130,7 @@ def main() -> None:
     logging.basicConfig(format="%(asctime)s watch %(levelname)s %(message)s", level=logging.INFO)
     stop = Stop()
     stop.follow_parent()
-    run_watch(Path(sys.argv[1]), once=False, stop=stop)
+    carry_out(lambda: run_watch(Path(sys.argv[1]), once=False, stop=stop))
 
 
 if __name__ == "__main__":
