@@ -157,7 +157,7 @@ class Stop:
         return self._event.wait(seconds)
 
 
-def carry_out(role: Callable[[], None]) -> None:
+def carry_out(role: Callable[[], object]) -> None:
     """A role's whole life. What it cannot help is its last line, in words; `up` shows that, and starts it again."""
     try:
         role()
