@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,20 @@ def test_a_ledger_that_cannot_be_opened_is_told_without_sql(tmp_path: Path):
     assert found is not None
     assert (found.exit_code, "sqlalche.me" in found.said) == (3, False)
     assert "unable to open database file" in found.said
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        PermissionError(errno.EROFS, "Read-only file system", "/p/.shipworthy/up.lock"),
+        OperationalError("BEGIN IMMEDIATE", {}, sqlite3.OperationalError("attempt to write a readonly database")),
+    ],
+)
+def test_a_state_that_may_only_be_read_says_which_commands_go_on(error: Exception):
+    found = trouble(error)
+    assert found is not None
+    assert found.exit_code == 2
+    assert "commands that only look (status, lineage, verify, report, show, …) go on" in found.said
 
 
 @pytest.mark.parametrize("error", [KeyError("x"), FileNotFoundError(errno.ENOENT, "no", "x"), PermissionError()])

@@ -9,11 +9,19 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+
+from shipworthy.store.layout import FOLDER
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
 _AWAY = ("OperationalError", "InterfaceError")  # of SQLAlchemy: nothing that a query itself did wrong
 _ROOM = "make room and give the same command again: what was finished is kept"
+
+_READ_ONLY = (
+    "the project's state (.shipworthy/) may be read here and not written; commands that only look (status, lineage, "
+    "verify, report, show, …) go on; give this one as the user whom it belongs to, where the disk may be written"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +50,8 @@ def _of(error: BaseException) -> Trouble | None:
         return Trouble(f"no space is left on the disk{_where(error)}; {_ROOM}", 3)
     if isinstance(error, OSError):
         return _of_file(error)
+    if "readonly database" in str(error):
+        return Trouble(_READ_ONLY, 2)
     if type(error).__module__.startswith("sqlalchemy.") and type(error).__name__ in _AWAY:
         why = " ".join(str(getattr(error, "orig", None) or error).split())
         return Trouble(
@@ -55,6 +65,8 @@ def _of(error: BaseException) -> Trouble | None:
 def _of_file(error: OSError) -> Trouble | None:
     if error.errno in _FULL:
         return Trouble(f"no space is left on the disk{_where(error)}; {_ROOM}", 3)
+    if error.errno in _CLOSED and error.filename is not None and FOLDER in Path(_name(error.filename)).parts:
+        return Trouble(f"{_name(error.filename)} is not open to this user: {error.strerror}; {_READ_ONLY}", 2)
     if error.errno in _CLOSED and error.filename is not None:
         return Trouble(
             f"{_name(error.filename)} is not open to this user: {error.strerror}; expected a place that may be read "

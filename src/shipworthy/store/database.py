@@ -16,6 +16,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, 
 from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 
 from shipworthy.errors import NotFound, WrongUse
+from shipworthy.store.closed import closed_to_writing
 
 SCHEMA = "0002"  # the newest revision in store/migrations; a test holds the two together
 BUSY_MS = 30_000  # how long a writer waits for another one
@@ -32,8 +33,11 @@ def open_engine(url: str) -> Engine:
     """
     parsed = _parsed(url)
     is_sqlite = parsed.get_backend_name() == "sqlite"
+    file = sqlite_file(url) if is_sqlite else None
+    connect = None if file is None else closed_to_writing(file)
+    more = {} if connect is None else {"creator": connect}
     try:
-        engine = create_engine(parsed, pool_pre_ping=not is_sqlite)
+        engine = create_engine(parsed, pool_pre_ping=not is_sqlite, **more)
     except ImportError as error:
         raise WrongUse(
             f"{shown(parsed)} needs the Python package {error.name}; install 'shipworthy[postgres]'"

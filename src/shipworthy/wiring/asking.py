@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from shipworthy.environments.workplace import workplace
+from shipworthy.environments.workplace import temporary, workplace
 from shipworthy.errors import NotFound, Refused, WrongUse
 from shipworthy.serving.launch import rehearse_server
 from shipworthy.wiring.project import Project, in_production, live_release
@@ -22,7 +22,7 @@ def predict_rows(project: Project, path: Path) -> dict[str, Any]:
     release = served(project, live)
     body = _body(path)
     with (
-        workplace(project.layout.work(), "predict") as work,
+        workplace(temporary(), "predict") as work,
         rehearse_server(release.folder, project.contract, work, command=release.command) as url,
     ):
         answer = httpx.post(f"{url}/predict", content=body, timeout=60.0)
