@@ -17,9 +17,11 @@ from shipworthy.errors import Refused
 COMMANDS = typer.main.get_command(app).commands
 GIVEN = {
     "adopt": ["none.joblib"],
+    "backup": ["kept"],
     "compare": ["none.toml"],
     "init": ["none.csv"],
     "lineage": ["@live"],
+    "move": ["--database", "sqlite:///there.db"],
     "predict": ["row.json"],
     "report": ["report.html"],
     "retire": ["@1", "--because", "old"],
