@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import joblib
@@ -73,15 +74,32 @@ def test_wrong_inputs_are_told_and_leave_nothing_behind(user):
     flights()[NUMBERS].to_csv(user.folder / "few.csv", index=False)
     (user.folder / "notes.txt").write_text("no model")
     (user.folder / "small.lock").write_text("")
+    whole = (user.folder / "late.joblib").read_bytes()
+    (user.folder / "cut.joblib").write_bytes(whole[: len(whole) - 100])
+    (user.folder / "cut.onnx").write_bytes(b"\x08\x08\x12\x00cut short")
+    wrong = flights().head(50).assign(distance="far")
+    wrong.to_csv(user.folder / "wrong.csv", index=False)
+    away = ("--tracking-uri", "http://ann:secret@127.0.0.1:1")
     before = sorted(user.folder.iterdir())
     for arguments, told in (
         (("late.joblib",), "--sample is missing"),
         (("late.joblib", "--sample", "few.csv"), 'missing: "carrier" (there are distance, wind, hour)'),
         (("notes.txt", "--sample", "few.csv"), "is no model file that is known"),
         (("nothing.pkl", "--sample", "few.csv"), "does not exist"),
+        (("cut.joblib", "--sample", "few.csv"), f"It was written with scikit-learn {version('scikit-learn')}"),
+        (("cut.joblib", "--sample", "few.csv"), f"it has {len(whole) - 100:,} bytes, and the SHA-256"),
+        (("cut.onnx", "--sample", "few.csv"), "It may be cut short or changed"),
+        (("late.joblib", "--sample", "wrong.csv"), "It was asked with distance (category)"),
+        (("models:/late@best", "--sample", "few.csv"), "no MLflow registry is named; expected --tracking-uri"),
+        (
+            ("models:/late@best", "--sample", "few.csv", *away),
+            "the MLflow server at http://127.0.0.1:1 does not answer",
+        ),
         (("models:/late", "--sample", "few.csv"), "expected models:/NAME@ALIAS"),
         (("late.joblib", "--sample", "few.csv", "--environment", "small.lock"), "small.lock does not have it"),
         (("late.joblib", "--sample", "few.csv", "--environment", "no.lock"), "no.lock does not exist"),
     ):
-        assert told in user.run("adopt", *arguments, code=2).err
+        said = user.run("adopt", *arguments, code=2).err
+        assert told in said
+        assert "secret" not in said
     assert sorted(user.folder.iterdir()) == before

@@ -78,7 +78,9 @@ def _signed(user: User, folder: Path, trained: str, adopted: str) -> None:
     said = user.json("verify", folder)
     assert (said["attached"]["trained"], said["attached"]["run"]) == (trained, adopted)
     assert "attached.dsse.json" in {each["file"] for each in said["statements"]}
-    assert f"proven since: {trained} makes the model that was adopted" in user.run("verify", folder).out
+    told = user.run("verify", folder).out
+    assert "UNPROVEN when it was released" in told
+    assert f"proven since: {trained} makes the model that was adopted" in told
     statement = folder / "attached.dsse.json"
     signed = statement.read_text()
     statement.write_text((folder / "provenance.dsse.json").read_text())

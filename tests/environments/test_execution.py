@@ -145,6 +145,14 @@ def test_a_failure_points_to_the_users_own_lines(job):
     assert "numpy/" not in str(caught.value)
 
 
+def test_a_package_that_the_lock_does_not_hold_is_named_with_what_to_do(job):
+    with pytest.raises(TrainingFailed) as caught:
+        run(job("import no_such_package.part"))
+    assert "If no_such_package is a package, the lock that model.environment names does not hold it" in str(
+        caught.value
+    )
+
+
 def test_a_missing_function_is_named(job):
     given = job("pass")
     wrong = Job(**{**{name: getattr(given, name) for name in given.__struct_fields__}, "train": "own:trian"})

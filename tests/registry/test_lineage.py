@@ -55,6 +55,16 @@ def test_forward_from_a_data_version_to_runs_and_releases(make_release, make_run
     assert [(run.id, run.releases) for run in lineage.runs] == [(again.id, ()), (made.subject, (1,))]
 
 
+@pytest.mark.parametrize("name", ["flights", "delta:data/flights"])
+def test_a_source_alone_is_enough_while_all_was_made_from_one_version_of_it(make_run, ledger, name):
+    run = make_run(version=12)
+    assert [found.id for found in lineage_of_version(ledger, name).runs] == [run.id]
+    make_run(version=13)
+    with pytest.raises(WrongUse, match="several data versions") as raised:
+        lineage_of_version(ledger, name)
+    assert "delta:data/flights@13" in str(raised.value)
+
+
 def test_a_data_version_by_the_beginning_of_its_digest(make_run, ledger):
     run = make_run(version=12)
     make_run(version=13)

@@ -131,11 +131,12 @@ def _say_proof(proof: Proof) -> None:
     name = f"{proof.model}@{proof.number}"
     signer = proof.statements[0].key[:16]
     because = "" if proof.proven else f": {'; '.join(proof.unproven_because)}"
+    unproven = "UNPROVEN" if proof.attached is None else "UNPROVEN when it was released"
     lines = [
         marked("passed", f"{name}, released {clock.to_iso(proof.at)[:10]}, signed by {signer}; {proof.owner} owns it"),
         marked("passed", f"{proof.files} files, {proof.bytes / 2**20:.1f} MB, each as it was signed"),
         marked("passed", f"{len(proof.statements)} statements, signed, and about the same run, {proof.run}"),
-        marked("passed" if proof.proven else "waived", f"{'proven' if proof.proven else 'UNPROVEN'}{because}"),
+        marked("passed" if proof.proven else "waived", f"{'proven' if proof.proven else unproven}{because}"),
     ]
     if proof.attached is not None:
         words = f"proven since: {proof.attached.trained} makes the model that was adopted, {proof.attached.rung}"

@@ -14,6 +14,7 @@ from shipworthy.cli.tracking import telling
 from shipworthy.errors import Refused, Undecided, WrongUse
 
 if TYPE_CHECKING:
+    from shipworthy.lineage.records import DataPin
     from shipworthy.registry.records import Release
     from shipworthy.wiring.project import Project
 
@@ -50,7 +51,7 @@ def train(
         ("what", "figure"),
         (
             ("run", entry.id),
-            ("data", ", ".join(f"{pin.name} {pin.rows:,} rows, {_version(pin.version)}" for pin in run.data)),
+            ("data", ", ".join(f"{pin.name} {pin.rows:,} rows, {_version(pin)}" for pin in run.data)),
             (
                 "code",
                 f"{len(run.code.files)} files, {run.code.digest[:12]}, {_commit(run.code.commit, run.code.dirty)}",
@@ -279,8 +280,10 @@ def _changes(texts: list[str]) -> dict[str, str]:
     return changes
 
 
-def _version(version: int | None) -> str:
-    return f"version {version}" if version is not None else "snapshotted"
+def _version(pin: DataPin) -> str:
+    if pin.commit is not None:
+        return f"commit {pin.commit[:12]}"
+    return f"version {pin.version}" if pin.version is not None else "snapshotted"
 
 
 def _commit(commit: str | None, dirty: bool | None) -> str:

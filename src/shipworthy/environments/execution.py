@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -57,6 +58,7 @@ FIXED = {
 OUTPUT = "output.txt"  # everything that the user's code printed
 FAILURE = "error.json"
 
+_MISSING = re.compile(r"ModuleNotFoundError: No module named '([^'.]+)")
 _DURING = {
     "import": "the training function could not be imported",
     "answer probes": "the model failed on probes, which are rows that the contract allows",
@@ -289,7 +291,17 @@ def _explained(code: int, job: Job) -> str:
     if failure.refusal is not None:
         return undeclared.explained(failure.refusal, failure.error, job.origin)
     lines = undeclared.lines(failure.frames)
-    return "\n".join([f"{_DURING.get(failure.step, 'the training failed')}: {failure.error}", *lines])
+    missing = _MISSING.match(failure.error)
+    said = f"{_DURING.get(failure.step, 'the training failed')}: {failure.error}"
+    return "\n".join([said, *lines, *([_to_be_had(missing[1])] if missing is not None else [])])
+
+
+def _to_be_had(module: str) -> str:
+    return (
+        f"If {module} is a package, the lock that model.environment names does not hold it: name it there, and lock "
+        "again, as in `uv pip compile --universal --generate-hashes requirements.in -o requirements.lock`. If it is a "
+        "module of your own, put it among the project's files, no .gitignore naming it"
+    )
 
 
 def _tail(path: Path, lines: int = 10) -> str:

@@ -158,7 +158,8 @@ def lineage_of_run(ledger: Ledger, entry: Entry) -> RunLineage:
 
 
 def lineage_of_version(ledger: Ledger, version: str, *, model: str | None = None) -> VersionLineage:
-    """Forward from a data version: "delta:data/flights@12", "flights@12", or the beginning of one of its digests.
+    """Forward from a data version: "delta:data/flights@12", "flights@12", the beginning of one of its digests, or
+    the source alone where all was made from one version of it.
 
     NotFound where no run was made from it; WrongUse where the beginning fits several.
     """
@@ -182,7 +183,8 @@ def version_of(pin: DataPin) -> str:
 
 
 def _is(pin: DataPin, version: str) -> bool:
-    if version in (version_of(pin), f"{pin.name}@{pin.version}"):
+    source = f"{pin.kind}:{pin.location}"
+    if version in (pin.name, source, version_of(pin), f"{pin.name}@{pin.version}"):
         return True
     return len(version) >= SHORTEST and any(
         each.startswith(version) for each in (pin.digest, pin.content_digest, pin.commit, pin.md5) if each is not None

@@ -42,7 +42,7 @@ class MlflowTracker:
         self.place = uri
         self._ledger = ledger
         self._objects = objects
-        self._client, self._failure = _client(uri)
+        self._client, self._failure = connect(uri)
         self._send: dict[str, Callable[[Entry], Tracked]] = {
             "run": self._run,
             "rebuild": self._rebuild,
@@ -62,7 +62,7 @@ class MlflowTracker:
             try:
                 return str(self._client.get_model_version_by_alias(model, alias).version)
             except self._failure as error:
-                if _away(error):
+                if away(error):
                     raise
                 return None
 
@@ -167,7 +167,7 @@ class MlflowTracker:
         try:
             self._client.get_registered_model(entry.model)
         except self._failure as error:
-            if _away(error):
+            if away(error):
                 raise
             self._client.create_registered_model(entry.model, description=run.contract.purpose.decision)
         standing = self._client.search_model_versions(f"name='{entry.model}' and run_id='{id_}'")
@@ -233,7 +233,7 @@ class MlflowTracker:
         try:
             yield
         except self._failure as error:
-            kind = Unreachable if _away(error) else Unsendable
+            kind = Unreachable if away(error) else Unsendable
             raise kind(f"{self.place}: {' '.join(str(error).split())[:200]}") from None
         except (NotFound, Tampered) as error:
             raise Unsendable(str(error)) from None
@@ -241,17 +241,20 @@ class MlflowTracker:
             raise Unreachable(f"{self.place}: {error}") from None
 
 
-def _client(uri: str) -> tuple[Any, type[Exception]]:
+def connect(uri: str | None) -> tuple[Any, type[Exception]]:
+    """MLflow's own client of a server, and what its failures are. It gives a server that is away up at the second try,
+    where MLflow itself tries for minutes. WrongUse where it is not installed.
+    """
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     try:
         from mlflow import MlflowClient  # noqa: PLC0415 - an extra
         from mlflow.exceptions import MlflowException  # noqa: PLC0415
     except ImportError:
-        raise WrongUse("an MLflow server is told by its own client: pip install 'shipworthy[mlflow]'") from None
+        raise WrongUse("an MLflow server is spoken to by its own client: pip install 'shipworthy[mlflow]'") from None
     return MlflowClient(tracking_uri=uri, registry_uri=uri), MlflowException
 
 
-def _away(error: Exception) -> bool:
+def away(error: Exception) -> bool:
     """Whether nobody answered, rather than somebody who said no."""
     return any(sign in str(error) for sign in _AWAY) or getattr(error, "error_code", "") == "TEMPORARILY_UNAVAILABLE"

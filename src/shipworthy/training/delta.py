@@ -98,12 +98,23 @@ def opened(location: str, version: int | None) -> DeltaTable:
     try:
         return DeltaTable(location, version=version)
     except TableNotFoundError:
-        raise NotFound(f"{location} is no Delta table") from None
+        raise NotFound(
+            f"{location} is no Delta table: expected what holds a _delta_log; where the table was moved, the "
+            "contract's source has to name its new place"
+        ) from None
     except DeltaError as error:
-        what = "cannot be read" if version is None else f"has no version {version} that can be read"
+        what = "cannot be read" if version is None else f"has no version {version} that can be read{_newest(location)}"
         raise NotFound(f"{location} {what}: {_said(error)}") from None
     except OSError as error:
         raise Undecided(f"could not decide: {location} cannot be reached: {_said(error)}") from None
+
+
+def _newest(location: str) -> str:
+    """What to name instead of a version that there is none of; "" where that cannot be told."""
+    try:
+        return f" (the newest is {DeltaTable(location).version()})"
+    except (DeltaError, OSError):
+        return ""
 
 
 def paths(table: DeltaTable) -> list[str]:

@@ -74,6 +74,17 @@ def held(ledger: Ledger) -> tuple[Held, ...]:
     return _merged(pinned)
 
 
+def _told(error: DeltaError) -> str:
+    """The library's own words, and how to be let do it all the same where the table's retention forbids it."""
+    said = " ".join(str(error).split())
+    if "retention period" not in said:
+        return said
+    return (
+        f"{said}. Expected --older-than not below what the table itself promises its readers (168 hours, unless its "
+        "property delta.deletedFileRetentionDuration says otherwise); to remove more, set that property of the table"
+    )
+
+
 def vacuum(location: str, holding: Iterable[Held], *, older_than: int | None, apply: bool) -> TableVacuum:
     """Remove files that only old versions of a table need, those of `holding` excepted; told only, unless `apply`.
 
@@ -102,7 +113,7 @@ def vacuum(location: str, holding: Iterable[Held], *, older_than: int | None, ap
                 ),
             )
         except DeltaError as error:
-            raise WrongUse(f"{location} cannot be vacuumed: {error}") from None
+            raise WrongUse(f"{location} cannot be vacuumed: {_told(error)}") from None
 
     planned = run(dry=True)
     needed = frozenset(path for _, paths in kept.values() for path in paths)

@@ -25,6 +25,7 @@ from shipworthy.models.inside.convention import CONVERTED, EXACT
 from shipworthy.wiring.adopted_model import Source
 
 LOCK = "requirements.lock"
+_SKLEARN = re.compile(rb"_sklearn_version[^0-9]{1,12}?(\d+(?:\.\d+)+)")  # in the pickle of any of its estimators
 _OLDEST = (3, 11)  # Python that the scripts inside run on
 
 
@@ -59,7 +60,14 @@ def _for_graph(source: Source, work: Path) -> Place:
     empty = _empty(work)
     extra = [*converters((EXACT,)), f"onnxruntime=={version('onnxruntime')}", f"numpy=={version('numpy')}"]
     python = builder.interpreter(builder.build_with(empty, extra))
-    described = adopting.look(source.given, python, work)
+    try:
+        described = adopting.look(source.given, python, work)
+    except Unloadable as error:
+        file = source.given.file
+        size, sha = file.stat().st_size, digest.of_file(file)
+        raise WrongUse(
+            f"{error}\nIt may be cut short or changed: it has {size:,} bytes, and the SHA-256 {sha}"
+        ) from None
     return Place(empty, python, (EXACT,), described, _surroundings(empty, "graph", "a graph"), ())
 
 
@@ -140,12 +148,24 @@ def _surroundings(lock: Path, origin: str, named: str) -> Surroundings:
 
 def _explained(source: Source, error: Unloadable, where: str) -> WrongUse:
     if not error.missing:
-        return WrongUse(f"the model cannot be loaded in {where}: {error}")
+        return WrongUse(f"the model cannot be loaded in {where}: {error}{_remedy(source.given.file)}")
     return Unloadable(
         f"{source.given.file.name} needs the module {error.missing!r}: {where} does not have it. If that is a package, "
         "activate the environment that the model was trained in, or name its lock with --environment LOCK; if it is "
         "your own, run this in the folder that holds it",
         error.missing,
+    )
+
+
+def _remedy(file: Path) -> str:
+    """What may be wrong with a file that cannot be loaded, and what to do; with what it says of its library itself."""
+    content = file.read_bytes()
+    said = _SKLEARN.search(content)
+    by = f"It was written with scikit-learn {said[1].decode()}. " if said is not None else ""
+    return (
+        f"\n{by}Where it was written with other versions than are there, activate the environment that it was trained "
+        f"in, or name its lock with --environment LOCK. Where not, it may be cut short or changed: it has "
+        f"{len(content):,} bytes, and the SHA-256 {digest.of_bytes(content)}"
     )
 
 

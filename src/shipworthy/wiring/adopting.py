@@ -152,11 +152,23 @@ def _asked(found: _Found, request: Request, work: Path, report: Report) -> tuple
     except Unloadable as error:
         held = refusing(found.studied, found.features)
         if held is None:
-            raise
+            raise _failing(error, found.features) from None
         note = f"It fails on a category that it has never seen, so that the proposal refuses those ({error})."
         stricter = _promised(found.looked, held, request, (note,))
         shutil.rmtree(work / BUNDLE)
-        return stricter, _answered(stricter, work)
+        try:
+            return stricter, _answered(stricter, work)
+        except Unloadable as again:
+            raise _failing(again, found.features) from None
+
+
+def _failing(error: Unloadable, features: Sequence[Feature]) -> WrongUse:
+    asked = ", ".join(f"{feature.name} ({feature.type})" for feature in features)
+    return WrongUse(
+        f"the model fails on rows like those of the sample: {error}\nIt was asked with {asked}, as the sample has "
+        "them; expected the columns in the types that it was trained on: mend the sample, or name its columns in the "
+        "model's order with --features a,b,c"
+    )
 
 
 def _answered(found: _Found, work: Path) -> Kept:

@@ -14,8 +14,11 @@ from shipworthy.adoption.records import DataInput, Tracked
 from shipworthy.errors import NotFound, WrongUse
 from shipworthy.models.adopting import Given
 from shipworthy.models.formats import FORMATS, Format, format_of
+from shipworthy.trackers.mlflow import away, connect
 from shipworthy.wiring.adopted_model import Source, own_modules
 
+_LOCAL = ("mlflow.db", "mlruns")  # where MLflow itself keeps a registry of the folder that it is used in
+_SECRET = re.compile(r"//[^/@\s]+@")  # a user and a password before a host
 _NAMED = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))")
 _FLAVORS: dict[str, tuple[Format, str]] = {  # flavor -> format, and the key of its file
     "onnx": ("onnx", "data"),
@@ -39,24 +42,37 @@ def fetch(uri: str, folder: Path, work: Path, tracking_uri: str | None) -> Sourc
     named = _NAMED.fullmatch(uri)
     if named is None:
         raise WrongUse(f"{uri}: expected models:/NAME@ALIAS or models:/NAME/VERSION, such as models:/churn@champion")
-    client, failure = _client(tracking_uri)
+    if tracking_uri is None and "MLFLOW_REGISTRY_URI" not in os.environ:
+        _refuse_unnamed(uri, Path.cwd())
+    client, failure = connect(tracking_uri)
     try:
         version = _version(client, named)
         run = client.get_run(version.run_id) if version.run_id else None
         place = client.get_model_version_download_uri(version.name, version.version)
         files = _download(place, work / "registry", tracking_uri)
     except failure as error:
-        raise NotFound(f"{uri} cannot be had from the registry: {' '.join(str(error).split())[:300]}") from None
+        raise _unavailable(uri, tracking_uri, error) from None
     return _source(f"models:/{named['name']}/{version.version}", named["name"], files, folder, run)
 
 
-def _client(tracking_uri: str | None) -> tuple[Any, type[Exception]]:
-    try:
-        from mlflow import MlflowClient  # noqa: PLC0415 - an extra
-        from mlflow.exceptions import MlflowException  # noqa: PLC0415
-    except ImportError:
-        raise WrongUse("a model of an MLflow registry needs its client: pip install 'shipworthy[mlflow]'") from None
-    return MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri), MlflowException
+def _refuse_unnamed(uri: str, folder: Path) -> None:
+    """Where no registry is named and none lies here, MLflow would make an empty one, and find nothing in it."""
+    if not any((folder / name).exists() for name in _LOCAL):
+        raise WrongUse(
+            f"{uri}: no MLflow registry is named; expected --tracking-uri, or MLFLOW_TRACKING_URI, such as "
+            "http://127.0.0.1:5000"
+        )
+
+
+def _unavailable(uri: str, tracking_uri: str | None, error: Exception) -> NotFound:
+    where = _SECRET.sub("//", tracking_uri) if tracking_uri is not None else "the place that MLflow takes by itself"
+    if away(error):
+        return NotFound(
+            f"{uri}: the MLflow server at {where} does not answer; expected one that is up, as --tracking-uri or "
+            "MLFLOW_TRACKING_URI name it"
+        )
+    said = " ".join(_SECRET.sub("//", str(error)).split())[:300]
+    return NotFound(f"{uri} cannot be had from the registry at {where}: {said}")
 
 
 def _version(client: Any, named: re.Match[str]) -> Any:
@@ -68,7 +84,6 @@ def _version(client: Any, named: re.Match[str]) -> Any:
 def _download(place: str, target: Path, tracking_uri: str | None) -> Path:
     from mlflow.artifacts import download_artifacts  # noqa: PLC0415 - an extra
 
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     target.mkdir(parents=True)
     return Path(download_artifacts(artifact_uri=place, dst_path=str(target), tracking_uri=tracking_uri))
 
