@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+LENGTH = 64  # hexadecimal characters
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 

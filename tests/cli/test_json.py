@@ -9,6 +9,7 @@ import sys
 
 import pytest
 import typer
+from cli.test_wrong_use import CONTRACT
 
 from shipworthy.cli import console
 from shipworthy.cli.app import app
@@ -31,23 +32,6 @@ GIVEN = {
     "waive": ["quality", "--until", "2099-01-01", "--because", "known"],
 }
 TAKES = sorted(name for name, command in COMMANDS.items() if any("--json" in one.opts for one in command.params))
-CONTRACT = """
-[model]
-name = "churn"
-task = "classification"
-train = "train:train"
-environment = "requirements.lock"
-[purpose]
-decision = "whom to call"
-owner = "sales@example.com"
-[data.customers]
-source = "file:customers.parquet"
-target = "left"
-[features]
-age = { type = "float", min = 0, max = 120 }
-[gate]
-metric = "auc"
-"""
 
 
 @pytest.mark.parametrize("command", [name for name in TAKES if name != "demo"])

@@ -24,6 +24,7 @@ def url() -> Iterator[str]:
 @pytest.mark.needs("chromium", "chromedriver")
 def test_a_browser_draws_every_chart_and_shows_the_evidence(url):
     from selenium import webdriver  # noqa: PLC0415 - a skipped test needs no browser
+    from selenium.webdriver.support.expected_conditions import staleness_of  # noqa: PLC0415
     from selenium.webdriver.support.ui import WebDriverWait  # noqa: PLC0415
 
     options = webdriver.ChromeOptions()
@@ -41,9 +42,23 @@ def test_a_browser_draws_every_chart_and_shows_the_evidence(url):
         assert "runtime is waived until 2027-01-31" in text
         assert "mlflow: 3 entries wait" in text
         assert "rebook passengers <b>now</b>" in driver.find_element("tag name", "header").text
+        said = driver.find_element("css selector", "#stands h2")
+        words = said.text
+        driver.execute_async_script("again().then(arguments[0])")  # as it does by itself every few seconds
+        WebDriverWait(driver, 30).until(staleness_of(said))
+        assert driver.find_element("css selector", "#stands h2").text == words
+        assert driver.execute_script(drawn) == 4
         assert [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"] == []
     finally:
         driver.quit()
+
+
+def test_what_is_said_first_is_had_alone_as_the_page_says_it(url):
+    first, page = (re.sub(r"read at [-\d: ]+ UTC", "", httpx.get(f"{url}{path}").text) for path in ("/stands", "/"))
+    header, stands = first[: first.index("</header>")], first[first.index('<section class="wide stands') :].strip()
+    assert header in page
+    assert stands in page
+    assert 'class="chart"' not in first
 
 
 def test_programs_get_what_people_see(url):

@@ -15,7 +15,6 @@ from shipworthy.store.layout import FOLDER
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
-_AWAY = ("OperationalError", "InterfaceError")  # of SQLAlchemy: nothing that a query itself did wrong
 _ROOM = "make room and give the same command again: what was finished is kept"
 
 _READ_ONLY = (
@@ -52,14 +51,19 @@ def _of(error: BaseException) -> Trouble | None:
         return _of_file(error)
     if "readonly database" in str(error):
         return Trouble(_READ_ONLY, 2)
-    if type(error).__module__.startswith("sqlalchemy.") and type(error).__name__ in _AWAY:
-        why = " ".join(str(getattr(error, "orig", None) or error).split())
-        return Trouble(
-            f"the ledger cannot be read or written: {why}; expected a database that is up and a folder that may be "
-            "written (SHIPWORTHY_DATABASE_URL, else .shipworthy/ledger.db); then give the same command again",
-            3,
-        )
-    return None
+    return _of_ledger(error) if type(error).__module__.startswith("sqlalchemy.") else None
+
+
+def _of_ledger(error: BaseException) -> Trouble | None:
+    from shipworthy.store.database import AWAY, in_words  # noqa: PLC0415 - start-up time: it is there, or nothing of it
+
+    if not isinstance(error, AWAY):
+        return None
+    return Trouble(
+        f"the ledger cannot be read or written: {in_words(error)}; expected a database that is up and a folder that "
+        "may be written (SHIPWORTHY_DATABASE_URL, else .shipworthy/ledger.db); then give the same command again",
+        3,
+    )
 
 
 def _of_file(error: OSError) -> Trouble | None:

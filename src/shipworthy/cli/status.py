@@ -49,7 +49,7 @@ def _say_headline(view: StatusView) -> None:
 
 def _say_truth(view: StatusView) -> None:
     """How labels stand, and what the newest look at skew found."""
-    if view.labels is not None and not view.labels.unmatched and view.labels.known:
+    if view.labels is not None and not view.labels.doubtful:
         say(marked("done", view.labels.words))  # others stand above, with what is not as it should be
     if view.skew:
         say_plain(view.skew)

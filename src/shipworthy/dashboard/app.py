@@ -12,7 +12,6 @@ import httpx
 import jinja2
 import msgspec
 import vl_convert
-from sqlalchemy.exc import InterfaceError, OperationalError
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -27,8 +26,9 @@ from shipworthy.dashboard.headline import headline, newest_evidence
 from shipworthy.dashboard.traffic import Traffic, parse
 from shipworthy.dashboard.view import StatusView
 from shipworthy.errors import NotFound, ShipworthyError
+from shipworthy.store.database import AWAY, in_words
 
-AWAY = (OperationalError, InterfaceError, ShipworthyError)  # what the page outlives
+OUTLIVED = (*AWAY, ShipworthyError)  # what the page outlives
 SHOWN = 10  # of a list, before the rest is folded away
 AGAIN = 15.0  # seconds between two readings of a page that is open
 INTERVAL = 2.0  # seconds between two readings of the server's metrics
@@ -53,6 +53,7 @@ class Page:
         self._traffic = Traffic()
         environment = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
         self._template = environment.get_template("page.html")
+        self._first = environment.get_template("first.html")
         self._away = environment.get_template("away.html")
         self._script = ""
 
@@ -60,38 +61,36 @@ class Page:
         """The ASGI application."""
         routes = [
             Route("/", self.page),
+            Route("/stands", self.stands),
             Route("/status.json", self.status),
             Route("/metrics", self.metrics),
             Route("/lineage/{id:path}", self.lineage),
             Route("/traffic.json", self.traffic),
             Route("/vega.js", self.script),
         ]
-        return Starlette(routes=routes, lifespan=self._lifespan, exception_handlers=dict.fromkeys(AWAY, self.away))
+        return Starlette(routes=routes, lifespan=self._lifespan, exception_handlers=dict.fromkeys(OUTLIVED, self.away))
 
     async def away(self, _request: Request, error: Exception) -> Response:
         """What cannot be read is said, and read again: the page outlives a ledger that is away."""
-        why = " ".join(str(getattr(error, "orig", None) or error).split())
-        words = self._away.render(model=self._contract.name, why=why)
+        words = self._away.render(model=self._contract.name, why=in_words(error))
         return HTMLResponse(words, status_code=503, headers={"cache-control": "no-store", "retry-after": "5"})
 
     async def page(self, _request: Request) -> Response:
         """The page."""
         view = await run_in_threadpool(self._read)
-        return HTMLResponse(
-            self._template.render(
-                view=view,
-                charts=self._charts(view),
-                stands=headline(view),
-                newest=newest_evidence(view),
-                shown=SHOWN,
-                again_ms=int(1000 * AGAIN),
-                now=clock.now(),
-                when=_when,
-                day=_day,
-                clock=lambda instant: clock.to_iso(instant)[:19].replace("T", " "),
-            ),
-            headers={"cache-control": "no-store"},
+        return _html(
+            self._template,
+            view,
+            charts=self._charts(view),
+            newest=newest_evidence(view),
+            shown=SHOWN,
+            again_ms=int(1000 * AGAIN),
+            day=_day,
         )
+
+    async def stands(self, _request: Request) -> Response:
+        """What the page says first, for a page that is open: no chart is drawn for it."""
+        return _html(self._first, await run_in_threadpool(self._read))
 
     async def status(self, _request: Request) -> Response:
         """What the page shows, for programs."""
@@ -159,6 +158,15 @@ class Page:
             with contextlib.suppress(httpx.HTTPError):  # the server is starting or stopping: a gap in the chart says so
                 self._traffic.add(parse(await self._scrape(), clock.now()))
             await asyncio.sleep(INTERVAL)
+
+
+def _html(template: jinja2.Template, view: StatusView, **more: Any) -> Response:
+    words = template.render(view=view, stands=headline(view), now=clock.now(), when=_when, clock=_clock, **more)
+    return HTMLResponse(words, headers={"cache-control": "no-store"})
+
+
+def _clock(instant: int) -> str:
+    return clock.to_iso(instant)[:19].replace("T", " ")
 
 
 def _when(instant: int) -> str:

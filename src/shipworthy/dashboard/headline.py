@@ -10,6 +10,7 @@ import msgspec
 from shipworthy.dashboard.view import EvidenceView, StatusView
 
 Level = Literal["good", "look", "act"]
+_PHASES: tuple[tuple[str, Level], ...] = (("open", "act"), ("acknowledged", "look"), ("silenced", "look"))
 
 
 class Concern(msgspec.Struct, frozen=True):
@@ -58,7 +59,7 @@ def _concerns(view: StatusView) -> Iterator[Concern]:
         yield Concern("act", "nothing is live: `shipworthy ship` makes the first release")
     yield from _alerts(view)
     for role in view.roles:
-        if role.state in ("silent", "failing"):
+        if role.wrong:
             yield Concern("act", role.words)
         elif role.state != "works":
             yield Concern("look", role.words)
@@ -72,20 +73,20 @@ def _concerns(view: StatusView) -> Iterator[Concern]:
     if view.enforcement != "block":
         yield Concern("look", f"the gate only {view.enforcement}s, and stops nothing")
     yield from (Concern("look", words) for words in (*view.waivers, *view.waiting))
-    if view.labels is not None and (view.labels.unmatched or not view.labels.known):
+    if view.labels is not None and view.labels.doubtful:
         yield Concern("look", view.labels.words)
 
 
 def _alerts(view: StatusView) -> Iterator[Concern]:
     """One a cause: of a dozen alerts of drift each says nearly the same."""
-    for phase, level in (("open", "act"), ("acknowledged", "look"), ("silenced", "look")):
+    for phase, level in _PHASES:
         causes: dict[str, list[str]] = {}
         for alert in view.alerts:
             if alert.phase == phase:
                 causes.setdefault(alert.cause, []).append(alert.title)
         for titles in causes.values():
             more = f" (and {len(titles) - 1} more of that cause)" if len(titles) > 1 else ""
-            yield Concern("act" if level == "act" else "look", f"{phase} alert: {titles[0]}{more}")
+            yield Concern(level, f"{phase} alert: {titles[0]}{more}")
     undelivered = [channel for alert in view.alerts for channel in alert.waiting]
     if undelivered:
         more = f", and {len(undelivered) - 1} more" if len(undelivered) > 1 else ""

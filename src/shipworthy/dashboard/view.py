@@ -102,6 +102,11 @@ class RoleView(msgspec.Struct, frozen=True):
     words: str
     silent_seconds: float  # since its newest sign, where it is silent; else 0
 
+    @property
+    def wrong(self) -> bool:
+        """Whether it should work, and does not."""
+        return self.state in ("silent", "failing")
+
 
 class DiskView(msgspec.Struct, frozen=True):
     """Room on the disk that log and tables lie on."""
@@ -129,6 +134,11 @@ class LabelsView(msgspec.Struct, frozen=True):
     examples: tuple[str, ...]  # some of those keys
     newest: int | None  # when the newest became known; None: not told
     words: str
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether they are not as they should be: none is known, or some name nothing."""
+        return bool(self.unmatched) or not self.known
 
 
 class ShadowWindow(msgspec.Struct, frozen=True):

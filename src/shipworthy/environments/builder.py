@@ -19,7 +19,7 @@ import uv
 
 from shipworthy import digest
 from shipworthy.environments.locking import locked
-from shipworthy.environments.requirements import names, without
+from shipworthy.environments.requirements import names, without, written_by
 from shipworthy.errors import Conflict, NotFound, Unbuildable
 from shipworthy.store import layout
 
@@ -228,10 +228,7 @@ def content_of(lock: Path) -> bytes:
     try:
         return lock.read_bytes()
     except FileNotFoundError:
-        raise NotFound(
-            f"{lock} does not exist; expected a hash-pinned lock: write one with "
-            "`uv pip compile --universal --generate-hashes requirements.in -o requirements.lock`"
-        ) from None
+        raise NotFound(f"{lock} does not exist; expected a hash-pinned lock: write one with {written_by()}") from None
 
 
 def said(stderr: str) -> str:

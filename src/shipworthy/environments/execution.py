@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -20,7 +19,7 @@ from typing import IO, Literal, get_args
 import msgspec
 
 from shipworthy.contract.records import Task, Value
-from shipworthy.environments import runner, undeclared
+from shipworthy.environments import runner, undeclared, unlocked
 from shipworthy.environments.conditions import AS_IT_IS, Conditions, staged
 from shipworthy.environments.workplace import temporary, workplace
 from shipworthy.errors import TrainingFailed
@@ -58,7 +57,6 @@ FIXED = {
 OUTPUT = "output.txt"  # everything that the user's code printed
 FAILURE = "error.json"
 
-_MISSING = re.compile(r"ModuleNotFoundError: No module named '([^'.]+)")
 _DURING = {
     "import": "the training function could not be imported",
     "answer probes": "the model failed on probes, which are rows that the contract allows",
@@ -291,17 +289,8 @@ def _explained(code: int, job: Job) -> str:
     if failure.refusal is not None:
         return undeclared.explained(failure.refusal, failure.error, job.origin)
     lines = undeclared.lines(failure.frames)
-    missing = _MISSING.match(failure.error)
     said = f"{_DURING.get(failure.step, 'the training failed')}: {failure.error}"
-    return "\n".join([said, *lines, *([_to_be_had(missing[1])] if missing is not None else [])])
-
-
-def _to_be_had(module: str) -> str:
-    return (
-        f"If {module} is a package, the lock that model.environment names does not hold it: name it there, and lock "
-        "again, as in `uv pip compile --universal --generate-hashes requirements.in -o requirements.lock`. If it is a "
-        "module of your own, put it among the project's files, no .gitignore naming it"
-    )
+    return "\n".join([said, *lines, *unlocked.lines(failure.error)])
 
 
 def _tail(path: Path, lines: int = 10) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import uv
 
 from shipworthy.environments.installed import TOOLS, Distribution, Installed, missing, to_lock
-from shipworthy.environments.requirements import normalised
+from shipworthy.environments.requirements import normalised, written_by
 from shipworthy.errors import Unbuildable, WrongUse
 
 _QUIET = (
@@ -90,7 +90,7 @@ def _compile(roots: Sequence[str], pins: Sequence[str], python: str, lock: Path)
         said = done.stderr.partition("error:")[2].strip() or done.stderr.strip()
         raise Unbuildable(
             f"{lock.name} cannot be written: {said}\nIf no index can be reached from here, write it where one can: "
-            f"`uv pip compile --universal --generate-hashes requirements.in -o {lock.name}`"
+            f"{written_by(lock.name)}"
         )
     return done.stdout
 

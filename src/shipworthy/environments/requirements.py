@@ -11,6 +11,11 @@ _VERSION = re.compile(r"==\s*([^\s;\\]+)")
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 
 
+def written_by(name: str = "requirements.lock") -> str:
+    """The command that writes a lock of this name, for whoever has to."""
+    return f"`uv pip compile --universal --generate-hashes requirements.in -o {name}`"
+
+
 def names(lock: str) -> tuple[str, ...]:
     """The packages of a lock, normalised ("Foo_Bar" is "foo-bar"), in its order, each once."""
     return tuple(dict.fromkeys(_name(block) for block in _blocks(lock)))

@@ -1,4 +1,4 @@
-"""What a training imported although its lock does not name it: nobody could rebuild that. Pure.
+"""What a training imported, or wanted to, although its lock does not name it: nobody could rebuild that. Pure.
 
 The environment is made from the lock, so this is what came there later or from elsewhere: a package installed by hand
 into the built environment, wheels that the code unpacks by itself, another folder of packages on the path.
@@ -11,6 +11,8 @@ from collections.abc import Mapping
 
 from shipworthy.environments import requirements
 from shipworthy.errors import TrainingFailed
+
+_MISSING = re.compile(r"ModuleNotFoundError: No module named '([^'.]+)")
 
 
 def refuse_unlocked(imported: Mapping[str, str], lock: str, declared: str) -> None:
@@ -42,13 +44,26 @@ def _told(name: str, version: str, pins: Mapping[str, frozenset[str]], declared:
     return ""
 
 
+def lines(error: str) -> list[str]:
+    """What to do about an error of the user's code, where it is a module that is not there; [] else."""
+    missing = _MISSING.match(error)
+    if missing is None:
+        return []
+    what_to_do = (
+        f"If {missing[1]} is a package, the lock that model.environment names does not hold it: name it there, and "
+        f"lock again, as in {requirements.written_by()}. If it is a module of your own, put it among the project's "
+        "files, no .gitignore naming it"
+    )
+    return [what_to_do]
+
+
 def _plain(version: str) -> str:
     """ "2024.01" as "2024.1", and "1.0" as "1": metadata may have it as its author wrote it."""
     return re.sub(r"(\.0)+$", "", re.sub(r"(?<![\w])0+(?=\d)", "", version.lower()))
 
 
 def _remedy(declared: str) -> str:
-    compiled = f"lock again, as in `uv pip compile --universal --generate-hashes requirements.in -o {declared}`"
+    compiled = f"lock again, as in {requirements.written_by(declared)}"
     how = "`uv add NAME==VERSION` adds one" if declared.endswith("uv.lock") else f"Name it, and {compiled}"
     return (
         f"{how}. If nothing of yours installed it, the built environment was changed by hand: remove it "

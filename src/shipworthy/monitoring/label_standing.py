@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from shipworthy import clock
+from shipworthy.store.whole import write_whole
 
 NAMED = 3  # keys of labels that name no prediction, which are shown
 
@@ -36,9 +37,7 @@ class LabelStanding(msgspec.Struct, frozen=True):
 def write_standing(path: Path, standing: LabelStanding) -> None:
     """Replace what was written; whoever reads sees the one or the other."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    growing = path.with_suffix(".part")
-    growing.write_bytes(msgspec.json.encode(standing))
-    growing.replace(path)
+    write_whole(path, msgspec.json.encode(standing))
 
 
 def read_standing(path: Path) -> LabelStanding | None:

@@ -13,11 +13,11 @@ from typing import Protocol, TypeVar
 
 import msgspec
 from dbos import DBOS, DBOSConfig, SetWorkflowID
-from sqlalchemy.exc import InterfaceError, OperationalError
 
 from shipworthy import clock
 from shipworthy.errors import ShipworthyError
 from shipworthy.refresh.records import Ending, Refresh, Trigger
+from shipworthy.store.database import AWAY
 
 T = TypeVar("T")
 
@@ -162,7 +162,7 @@ def _patiently(call: Callable[[], T]) -> T:
     while True:
         try:
             return call()
-        except (OperationalError, InterfaceError):
+        except AWAY:
             if time.monotonic() > until:
                 raise
             time.sleep(pause)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+
+from shipworthy.store.whole import write_whole
 
 
 class Hosted(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +66,4 @@ def read_hosting(path: Path) -> Hosting:
 
 def write_hosting(path: Path, hosting: Hosting) -> None:
     """The list as a file: whole, or as it was before."""
-    growing = path.with_name(f".{path.name}.{os.getpid()}")
-    growing.write_bytes(msgspec.json.encode(hosting))
-    growing.replace(path)
+    write_whole(path, msgspec.json.encode(hosting))

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, CursorResult, Select, insert, select
 
 from shipworthy.errors import InUse, Tampered, WrongUse
 from shipworthy.store.database import shown
@@ -53,8 +53,7 @@ def copy_ledger(source: Ledger, url: str, *, alone: bool) -> Copied:
             _refuse_mixing(models, _models(writer), url)
             sent, records = _copy_entries(reader, writer)
             counted = _copy_counted(reader, writer)
-            arrived = _digest_of(row["digest"] for row in _rows(writer, models))
-            if arrived != sent:
+            if _digest_of(writer, models) != sent:
                 raise Tampered(f"what arrived in {shown(url)} is not what was sent; nothing of it is kept")
         return Copied(tuple(sorted(models)), records, counted, sent)
     finally:
@@ -95,47 +94,37 @@ def _refuse_mixing(models: set[str], there: set[str], url: str) -> None:
 
 def _copy_entries(reader: Connection, writer: Connection) -> tuple[str, int]:
     seen, number = hashlib.sha256(), 0
-    for rows in _in_batches(_rows(reader, None)):
-        for row in rows:
-            verified(row)
-            seen.update(row["digest"].encode())
-        # The sequence is the database's own: the order is kept, whatever else the database holds.
-        writer.execute(insert(entries), [{key: row[key] for key in row if key != "sequence"} for row in rows])
-        number += len(rows)
+    with _streamed(reader, select(entries).order_by(entries.c.sequence)) as found:
+        for rows in found.mappings().partitions():
+            for row in rows:
+                verified(row)
+                seen.update(row["digest"].encode())
+            # The sequence is the database's own: the order is kept, whatever else the database holds.
+            writer.execute(insert(entries), [{key: row[key] for key in row if key != "sequence"} for row in rows])
+            number += len(rows)
     return seen.hexdigest(), number
 
 
 def _copy_counted(reader: Connection, writer: Connection) -> int:
     number = 0
     for table in COUNTED:
-        for rows in _in_batches(dict(row) for row in reader.execute(select(table)).mappings()):
-            writer.execute(insert(table), rows)
-            number += len(rows)
+        with _streamed(reader, select(table)) as found:
+            for rows in found.mappings().partitions():
+                writer.execute(insert(table), [dict(row) for row in rows])
+                number += len(rows)
     return number
 
 
-def _rows(connection: Connection, models: set[str] | None) -> Iterator[dict[str, Any]]:
-    """Records in their order, of some models or of all."""
-    query = select(entries).order_by(entries.c.sequence)
-    if models is not None:
-        query = query.where(entries.c.model.in_(sorted(models)))
-    for row in connection.execute(query.execution_options(yield_per=BATCH)).mappings():
-        yield dict(row)
-
-
-def _digest_of(digests: Iterator[str]) -> str:
+def _digest_of(connection: Connection, models: set[str]) -> str:
+    """Of the records' own digests, in their order."""
     seen = hashlib.sha256()
-    for one in digests:
-        seen.update(one.encode())
+    query = select(entries.c.digest).where(entries.c.model.in_(sorted(models))).order_by(entries.c.sequence)
+    with _streamed(connection, query) as found:
+        for one in found.scalars():
+            seen.update(one.encode())
     return seen.hexdigest()
 
 
-def _in_batches(rows: Iterator[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    batch: list[dict[str, Any]] = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+def _streamed(connection: Connection, query: Select[Any]) -> CursorResult[Any]:
+    """Rows as they come, BATCH at a time; to be closed, for the server may hold a cursor for them."""
+    return connection.execute(query.execution_options(yield_per=BATCH))

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, ProgrammingError
 
 from shipworthy.errors import NotFound, WrongUse
 from shipworthy.store.closed import closed_to_writing
 
 SCHEMA = "0002"  # the newest revision in store/migrations; a test holds the two together
 BUSY_MS = 30_000  # how long a writer waits for another one
+AWAY = (OperationalError, InterfaceError)  # nothing that a query did wrong: the same may work later
 
 WRITERS = 0x5368_6970  # the advisory lock's number in PostgreSQL: "Ship"
 
@@ -157,3 +158,8 @@ def _begin_sqlite(connection: Connection) -> None:
 def _begin_postgresql(connection: Connection) -> None:
     if not connection.get_execution_options().get(_READS_ONLY, False):
         connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": WRITERS})
+
+
+def in_words(error: Exception) -> str:
+    """What a database said, in one line."""
+    return " ".join(str(getattr(error, "orig", None) or error).split())

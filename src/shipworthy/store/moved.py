@@ -5,7 +5,6 @@ And the other way round: a database that has nothing of a model, while the folde
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import msgspec
@@ -16,6 +15,7 @@ from shipworthy.errors import WrongUse
 from shipworthy.store.database import open_engine, reading, schema_of, shown
 from shipworthy.store.layout import Layout
 from shipworthy.store.tables import entries
+from shipworthy.store.whole import write_whole
 
 FILE = "moved.json"
 
@@ -34,9 +34,7 @@ class Moved(msgspec.Struct, frozen=True):
 def note_moved(layout: Layout, moved: Moved) -> Path:
     """Leave the note; returns its path."""
     path = layout.state / FILE
-    growing = layout.state / f".{FILE}.{os.getpid()}"
-    growing.write_bytes(msgspec.json.format(msgspec.json.encode(moved), indent=2) + b"\n")
-    growing.replace(path)
+    write_whole(path, msgspec.json.format(msgspec.json.encode(moved), indent=2) + b"\n")
     return path
 
 

@@ -77,7 +77,7 @@ class Objects:
         for listed in obstore.list(self._store, _PREFIX):
             for one in listed:
                 sha = "".join(one["path"].removeprefix(f"{_PREFIX}/").split("/"))
-                if len(sha) == len(digest.of_bytes(b"")):  # not what a process that was killed left half written
+                if len(sha) == digest.LENGTH:  # not what a process that was killed left half written
                     yield sha
 
     def put_tree(self, folder: Path, paths: Iterable[Path] | None = None) -> tuple[File, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from alembic import command
@@ -12,6 +11,7 @@ from sqlalchemy import Connection, Engine
 
 from shipworthy.store.database import SCHEMA, newer_than_code, open_engine, schema_of, shown, sqlite_file, writing
 from shipworthy.store.layout import Layout
+from shipworthy.store.whole import write_whole
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -74,6 +74,4 @@ def _set_write_ahead_log(engine: Engine) -> None:
 def _keep_out_of_git(state: Path) -> None:
     ignore = state / ".gitignore"
     if not ignore.exists():
-        growing = state / f".gitignore.{os.getpid()}"
-        growing.write_text("*\n")
-        growing.replace(ignore)
+        write_whole(ignore, b"*\n")

@@ -63,11 +63,7 @@ def _for_graph(source: Source, work: Path) -> Place:
     try:
         described = adopting.look(source.given, python, work)
     except Unloadable as error:
-        file = source.given.file
-        size, sha = file.stat().st_size, digest.of_file(file)
-        raise WrongUse(
-            f"{error}\nIt may be cut short or changed: it has {size:,} bytes, and the SHA-256 {sha}"
-        ) from None
+        raise WrongUse(f"{error}\nIt {_unlike(source.given.file.read_bytes())}") from None
     return Place(empty, python, (EXACT,), described, _surroundings(empty, "graph", "a graph"), ())
 
 
@@ -164,9 +160,13 @@ def _remedy(file: Path) -> str:
     by = f"It was written with scikit-learn {said[1].decode()}. " if said is not None else ""
     return (
         f"\n{by}Where it was written with other versions than are there, activate the environment that it was trained "
-        f"in, or name its lock with --environment LOCK. Where not, it may be cut short or changed: it has "
-        f"{len(content):,} bytes, and the SHA-256 {digest.of_bytes(content)}"
+        f"in, or name its lock with --environment LOCK. Where not, it {_unlike(content)}"
     )
+
+
+def _unlike(content: bytes) -> str:
+    """What to hold against the file as it was when it was written."""
+    return f"may be cut short or changed: it has {len(content):,} bytes, and the SHA-256 {digest.of_bytes(content)}"
 
 
 def _installed(folder: Path) -> tuple[Path, Installed] | None:

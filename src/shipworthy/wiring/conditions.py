@@ -14,6 +14,7 @@ import msgspec
 
 from shipworthy import clock
 from shipworthy.alerts.records import Alert
+from shipworthy.alerts.rules import NEARLY_FULL
 from shipworthy.contract.records import Contract
 from shipworthy.dashboard.view import DiskView, RoleView
 from shipworthy.monitoring.label_standing import LabelStanding
@@ -23,7 +24,7 @@ KIND = "condition"
 SILENT = " silent"  # after the role's name
 DISK = "disk nearly full"
 LABELS = "labels stopped"
-NEARLY, ENOUGH = 0.05, 10e9  # share of the disk, and bytes: nearly full is below both
+ENOUGH = 10e9  # bytes: nearly full is below this, and below its share of the disk
 QUIET = 14  # windows of answers after the newest label
 
 
@@ -39,7 +40,7 @@ class Condition(msgspec.Struct, frozen=True):
 def disk_of(folder: Path) -> DiskView:
     """How much room the disk of a folder has left."""
     usage = shutil.disk_usage(folder)
-    nearly = usage.free < NEARLY * usage.total and usage.free < ENOUGH
+    nearly = usage.free < NEARLY_FULL * usage.total and usage.free < ENOUGH
     words = f"{usage.free / 1e9:,.1f} GB of {usage.total / 1e9:,.1f} GB are left on the disk of {folder}"
     return DiskView(usage.free, usage.total, nearly, words)
 
@@ -55,7 +56,7 @@ def _holding(
     roles: Sequence[RoleView], disk: DiskView, labels: LabelStanding, contract: Contract, newest: int | None
 ) -> Iterator[tuple[str, str]]:
     for role in roles:
-        if role.state in ("silent", "failing"):
+        if role.wrong:
             yield f"{role.role}{SILENT}", role.words
     if disk.nearly_full:
         yield DISK, f"{disk.words}: when it is full, requests are refused because they cannot be logged; make room"

@@ -17,12 +17,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from sqlalchemy.exc import InterfaceError, OperationalError
-
 from shipworthy import clock
 from shipworthy.errors import ShipworthyError
+from shipworthy.store.database import AWAY, in_words
 
-LEDGER_AWAY = (OperationalError, InterfaceError)  # nothing that a query did wrong: the same may work later
 _logger = logging.getLogger(__name__)
 
 LONGEST_PAUSE = 10.0  # seconds between restarts at most
@@ -45,12 +43,13 @@ class Child:
         project: Path,
         log: Path,
         arguments: tuple[str, ...] = (),
-        told: Callable[[Child], None] = lambda _: None,
+        told: Callable[[Child, int, str], None] = lambda _child, _code, _words: None,
     ) -> None:
-        """told: called, in the thread that keeps it running, whenever it ended though nobody asked it to."""
+        """told: called with exit code and last words, in the thread that keeps it running, whenever it ended though
+        nobody asked it to.
+        """
         self.role = role
         self.restarts = 0
-        self.ended: tuple[int, str] | None = None  # exit code and last words of the newest end that nobody asked for
         self._told = told
         self._command = [sys.executable, "-m", f"shipworthy.wiring.{role}", str(project), *arguments]
         self._log = log
@@ -113,8 +112,7 @@ class Child:
                 self._restarting = False
             else:
                 self.restarts += 1
-                self.ended = (code, _last_words(self._log))
-                self._told(self)
+                self._told(self, code, _last_words(self._log))
             with self._log.open("a") as log_text:
                 log_text.write(f"{clock.to_iso(clock.now())} {self.role} ended with {code}; started again\n")
             pause = 0.2 if time.monotonic() - began > CALM else min(pause * 2, LONGEST_PAUSE)
@@ -164,14 +162,9 @@ def carry_out(role: Callable[[], object]) -> None:
     except ShipworthyError as error:
         _logger.error("%s", error)
         sys.exit(error.exit_code)
-    except LEDGER_AWAY as error:
+    except AWAY as error:
         _logger.error("the ledger cannot be read or written: %s", in_words(error))
         sys.exit(3)
-
-
-def in_words(error: Exception) -> str:
-    """What a database said, in one line."""
-    return " ".join(str(getattr(error, "orig", None) or error).split())
 
 
 def loop(step: Callable[[], bool], stop: Stop, pause: float) -> None:

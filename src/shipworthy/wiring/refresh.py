@@ -20,11 +20,12 @@ from shipworthy.refresh.policy import AlarmSeen, Standing, due
 from shipworthy.refresh.records import Refresh, Trigger
 from shipworthy.refresh.workflow import Refresher
 from shipworthy.registry.aliases import Aliases
+from shipworthy.store.database import AWAY
 from shipworthy.store.layout import Layout
 from shipworthy.store.leases import Leases
 from shipworthy.store.ledger import Entry
 from shipworthy.store.tables import window_counts
-from shipworthy.wiring.processes import LEDGER_AWAY, Stop, carry_out
+from shipworthy.wiring.processes import Stop, carry_out
 from shipworthy.wiring.project import Project, in_production, live_release, open_project
 from shipworthy.wiring.refresh_steps import RefreshSteps, record_end
 from shipworthy.wiring.role_standing import Pulse
@@ -185,7 +186,7 @@ class _Lease:
         while not self._done.wait(LEASE / clock.SECOND / 4):
             try:
                 held = self._leases.renew(self._name, self._holder, LEASE)
-            except LEDGER_AWAY:  # nobody else can take it either, and it may be back any moment
+            except AWAY:  # nobody else can take it either, and it may be back any moment
                 continue
             if not held:
                 self.lost = True
@@ -198,11 +199,7 @@ def main() -> None:
     logging.basicConfig(format="%(asctime)s refresh %(levelname)s %(message)s", level=logging.INFO)
     stop = Stop()
     stop.follow_parent()
-
-    def role() -> None:
-        run_refresh(Path(sys.argv[1]), once=False, stop=stop)
-
-    carry_out(role)
+    carry_out(lambda: run_refresh(Path(sys.argv[1]), once=False, stop=stop))
 
 
 if __name__ == "__main__":

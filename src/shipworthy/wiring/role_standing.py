@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from shipworthy import clock
 from shipworthy.dashboard.view import RoleView
 from shipworthy.store.beats import Beat, How, beat
 from shipworthy.store.ledger import Ledger
+from shipworthy.store.whole import write_whole
 
 ROLES = ("record", "watch", "refresh")
 DOES = {
@@ -64,9 +64,7 @@ def during(step: Callable[[], bool], pulse: Pulse) -> Callable[[], bool]:
 
 def write_ends(state: Path, ends: Mapping[str, Ended]) -> None:
     """What an `up` knows of its roles' ends; whole or not there."""
-    growing = state / f".{FILE}.{os.getpid()}"
-    growing.write_bytes(msgspec.json.encode(ends))
-    growing.replace(state / FILE)
+    write_whole(state / FILE, msgspec.json.encode(ends))
 
 
 def read_ends(state: Path) -> dict[str, Ended]:
@@ -87,9 +85,9 @@ def role_views(
 def _view(role: str, sign: Beat | None, ended: Ended | None, now: int) -> RoleView:
     at = sign.at if sign is not None else None
     if ended is not None and ended.at + RECENT > now:
-        times = "once" if ended.times == 1 else f"{ended.times} times"
-        words = f"{role} ends again and again, {times} since `up` began, newest with {ended.code}: {ended.said}"
-        return RoleView(role, "failing", at, words.replace("again and again, once", "once"), _silent(sign, now))
+        often = "once" if ended.times == 1 else f"again and again, {ended.times} times"
+        words = f"{role} ends {often} since `up` began, newest with {ended.code}: {ended.said}"
+        return RoleView(role, "failing", at, words, _silent(sign, now))
     if sign is None:
         return RoleView(role, "never", None, f"nobody has run {role} yet: {DOES[role]} by it", 0.0)
     when = f"{clock.to_iso(sign.at)[:19]}Z on {sign.where}"

@@ -89,9 +89,8 @@ class Roles:
         if self._page is not None:
             _logger.info("the page is at %s; what the roles say is in %s", self._page, self._output)
 
-    def _note_end(self, child: Child) -> None:
+    def _note_end(self, child: Child, code: int, said: str) -> None:
         """Say on the terminal, and where `status` looks, that a role has ended and why."""
-        code, said = child.ended or (0, "")
         _logger.error("%s ended with %d and is started again: %s", child.role, code, said)
         with self._noting:
             self._ends = {**self._ends, child.role: Ended(clock.now(), code, said, child.restarts)}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import msgspec
+
+from shipworthy.store.whole import write_whole
 
 FILE = "up.json"
 
@@ -21,9 +22,7 @@ class Running(msgspec.Struct, frozen=True):
 
 def write_running(state: Path, running: Running) -> None:
     """Say it."""
-    growing = state / f".{FILE}.{os.getpid()}"
-    growing.write_bytes(msgspec.json.encode(running))
-    growing.replace(state / FILE)
+    write_whole(state / FILE, msgspec.json.encode(running))
 
 
 def read_running(state: Path) -> Running | None:

@@ -129,9 +129,11 @@ def unfinished(project: Project, report: Report) -> Entry | None:
 def _rehearsed_since(project: Project, newest: Entry, run: Run) -> str:
     """Why a run cannot be released whatever the other checks say, where training again mends that; "" elsewhere."""
     verdict = rehearsal_verdict(project, run.contract, run.started)
-    now = rehearsal_verdict(project, run.contract, clock.now())
-    released = project.ledger.newest("release", newest.model, subject=newest.id)
-    if verdict.outcome == now.outcome or now.outcome != "passed" or released is not None or run.adopted is not None:
+    if verdict.outcome == "passed" or run.adopted is not None:
+        return ""
+    if project.ledger.newest("release", newest.model, subject=newest.id) is not None:
+        return ""
+    if rehearsal_verdict(project, run.contract, clock.now()).outcome != "passed":
         return ""
     return "" if _decided(project, verdict).ships else "the SLA was rehearsed only after the newest run was trained"
 

@@ -15,12 +15,13 @@ from shipworthy.registry.trust import trusted_folder
 from shipworthy.serving.hosting import Room
 from shipworthy.serving.sockets import this_or_another, wait_until_free
 from shipworthy.serving.supervisor import Serving, Supervisor
+from shipworthy.store.database import AWAY, in_words
 from shipworthy.store.holding import hold
 from shipworthy.store.layout import configuration
 from shipworthy.store.preparation import prepare
 from shipworthy.wiring.figures import note_figures
 from shipworthy.wiring.hosting import Fleet, layouts, with_something_live
-from shipworthy.wiring.processes import LEDGER_AWAY, Stop, in_words
+from shipworthy.wiring.processes import Stop
 from shipworthy.wiring.project import Project, in_production, live_release, open_project
 from shipworthy.wiring.promised import promise
 from shipworthy.wiring.roles import Roles
@@ -121,7 +122,7 @@ class Looking:
         """Look; that the ledger has gone, and that it is back, is said once each."""
         try:
             self.look()
-        except LEDGER_AWAY as error:
+        except AWAY as error:
             if not self.away:
                 _logger.error(
                     "the ledger cannot be read: %s; what is live goes on answering, and is recorded once it is back",
